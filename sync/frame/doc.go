@@ -1,0 +1,115 @@
+package frame
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"shangu/schema"
+	"shangu/sync/change"
+)
+
+// AppendDoc appends the canonical bytes of a document to dst: what agent and
+// hub keep in their stores, and what a pull carries. Chains are named once.
+func AppendDoc(dst []byte, d *change.Doc) []byte {
+	var chains []change.ChainID
+	index := func(c change.ChainID) int {
+		i := slices.Index(chains, c)
+		if i < 0 {
+			i = len(chains)
+			chains = append(chains, c)
+		}
+		return i
+	}
+	var cells []byte
+	appendVersion := func(r change.Ref) {
+		cells = append(cells, schema.Int(int64(index(r.Chain)))...)
+		cells = append(cells, schema.Int(int64(r.Seq))...)
+	}
+	for i := range d.Cells {
+		c := &d.Cells[i]
+		cells = appendArray(cells, 8+2*len(c.Also))
+		cells = append(cells, schema.Int(int64(c.Key.Num))...)
+		cells = append(cells, schema.Str(c.Key.Sub)...)
+		cells = append(cells, c.Value...)
+		cells = append(cells, schema.Int(c.At)...)
+		cells = append(cells, schema.Str(c.By)...)
+		cells = append(cells, schema.Int(int64(c.Role))...)
+		appendVersion(c.Version)
+		for _, a := range c.Also {
+			appendVersion(a)
+		}
+	}
+	dst = appendArray(dst, 5)
+	dst = append(dst, schema.Str(d.Scope)...)
+	dst = append(dst, schema.Int(int64(d.Kind))...)
+	dst = append(dst, schema.Str(d.ID)...)
+	dst = appendArray(dst, len(chains))
+	for _, c := range chains {
+		dst = append(dst, schema.Bin(string(c[:]))...)
+	}
+	dst = appendArray(dst, len(d.Cells))
+	return append(dst, cells...)
+}
+
+// DecodeDoc decodes what AppendDoc wrote. Longer arrays of a newer peer are
+// accepted, their additions dropped.
+func DecodeDoc(b []byte) (*change.Doc, error) {
+	var d docDecoder
+	if err := unmarshal(b, &d); err != nil {
+		return nil, fmt.Errorf("decode document: %w", err)
+	}
+	return &d.Doc, nil
+}
+
+type docDecoder struct{ change.Doc }
+
+// DecodeMsgpack implements msgpack.CustomDecoder.
+func (d *docDecoder) DecodeMsgpack(dec *msgpack.Decoder) error {
+	r := reader{dec: dec}
+	n := r.array()
+	if n < 5 {
+		r.fail("document of %d fields", n)
+	}
+	d.Scope, d.Kind, d.ID = r.str(), schema.Kind(r.uint16()), r.str()
+	chains := make([]change.ChainID, 0, 2)
+	for i, k := 0, r.array(); i < k && r.err == nil; i++ {
+		b := read(&r, r.dec.DecodeBytes)
+		if len(b) != len(change.ChainID{}) {
+			r.fail("chain of %d bytes", len(b))
+			break
+		}
+		chains = append(chains, change.ChainID(b))
+	}
+	version := func() (ref change.Ref) {
+		i, seq := r.int64(), r.uint64()
+		if i < 0 || i >= int64(len(chains)) {
+			r.fail("no chain %d", i)
+			return ref
+		}
+		return change.Ref{Chain: chains[i], Seq: seq}
+	}
+	for i, k := 0, r.array(); i < k && r.err == nil; i++ {
+		var c change.Cell
+		m := r.array()
+		if m < 8 || m%2 != 0 {
+			r.fail("cell of %d items", m)
+			break
+		}
+		c.Key.Num, c.Key.Sub = schema.FieldNum(r.uint16()), r.str()
+		c.Value, c.At, c.By, c.Role = r.value(), r.int64(), r.str(), schema.Role(r.uint16())
+		c.Version = version()
+		for j := 8; j < m && r.err == nil; j += 2 {
+			c.Also = append(c.Also, version())
+		}
+		if len(d.Cells) > 0 && d.Cells[len(d.Cells)-1].Key.Compare(c.Key) >= 0 {
+			r.fail("cells out of order")
+		}
+		d.Cells = append(d.Cells, c)
+	}
+	for i := 5; i < n && r.err == nil; i++ {
+		r.value()
+	}
+	return r.err
+}
