@@ -67,49 +67,49 @@ type docDecoder struct{ change.Doc }
 
 // DecodeMsgpack implements msgpack.CustomDecoder.
 func (d *docDecoder) DecodeMsgpack(dec *msgpack.Decoder) error {
-	r := reader{dec: dec}
-	n := r.array()
+	r := Reader{dec: dec}
+	n := r.Array()
 	if n < 5 {
-		r.fail("document of %d fields", n)
+		r.Fail("document of %d fields", n)
 	}
-	d.Scope, d.Kind, d.ID = r.str(), schema.Kind(r.uint16()), r.str()
+	d.Scope, d.Kind, d.ID = r.Str(), schema.Kind(r.Uint16()), r.Str()
 	chains := make([]change.ChainID, 0, 2)
-	for i, k := 0, r.array(); i < k && r.err == nil; i++ {
-		b := read(&r, r.dec.DecodeBytes)
+	for i, k := 0, r.Array(); i < k && r.err == nil; i++ {
+		b := r.Bytes()
 		if len(b) != len(change.ChainID{}) {
-			r.fail("chain of %d bytes", len(b))
+			r.Fail("chain of %d bytes", len(b))
 			break
 		}
 		chains = append(chains, change.ChainID(b))
 	}
 	version := func() (ref change.Ref) {
-		i, seq := r.int64(), r.uint64()
+		i, seq := r.Int64(), r.Uint64()
 		if i < 0 || i >= int64(len(chains)) {
-			r.fail("no chain %d", i)
+			r.Fail("no chain %d", i)
 			return ref
 		}
 		return change.Ref{Chain: chains[i], Seq: seq}
 	}
-	for i, k := 0, r.array(); i < k && r.err == nil; i++ {
+	for i, k := 0, r.Array(); i < k && r.err == nil; i++ {
 		var c change.Cell
-		m := r.array()
+		m := r.Array()
 		if m < 8 || m%2 != 0 {
-			r.fail("cell of %d items", m)
+			r.Fail("cell of %d items", m)
 			break
 		}
-		c.Key.Num, c.Key.Sub = schema.FieldNum(r.uint16()), r.str()
-		c.Value, c.At, c.By, c.Role = r.value(), r.int64(), r.str(), schema.Role(r.uint16())
+		c.Key.Num, c.Key.Sub = schema.FieldNum(r.Uint16()), r.Str()
+		c.Value, c.At, c.By, c.Role = r.Value(), r.Int64(), r.Str(), schema.Role(r.Uint16())
 		c.Version = version()
 		for j := 8; j < m && r.err == nil; j += 2 {
 			c.Also = append(c.Also, version())
 		}
 		if len(d.Cells) > 0 && d.Cells[len(d.Cells)-1].Key.Compare(c.Key) >= 0 {
-			r.fail("cells out of order")
+			r.Fail("cells out of order")
 		}
 		d.Cells = append(d.Cells, c)
 	}
 	for i := 5; i < n && r.err == nil; i++ {
-		r.value()
+		r.Value()
 	}
 	return r.err
 }

@@ -118,35 +118,35 @@ func (d *entryDecoder) DecodeMsgpack(dec *msgpack.Decoder) error {
 		return fmt.Errorf("%w: entry of %d fields", ErrFormat, n)
 	}
 	e := &d.e
-	r := reader{dec: dec}
-	e.Seq, e.At, e.Boot, e.Up = r.uint64(), r.int64(), r.uint32(), r.int64()
-	e.Account, e.Scope = r.str(), r.str()
-	e.Kind, e.ID = schema.Kind(r.uint16()), r.str()
-	count := r.array()
+	r := Reader{dec: dec}
+	e.Seq, e.At, e.Boot, e.Up = r.Uint64(), r.Int64(), r.Uint32(), r.Int64()
+	e.Account, e.Scope = r.Str(), r.Str()
+	e.Kind, e.ID = schema.Kind(r.Uint16()), r.Str()
+	count := r.Array()
 	for i := 0; i < count && r.err == nil; i++ {
 		f := d.field(&r)
 		if i > 0 && e.Fields[i-1].Key.Compare(f.Key) >= 0 {
-			r.fail("fields out of order")
+			r.Fail("fields out of order")
 		}
 		e.Fields = append(e.Fields, f)
 	}
 	for i := entryFields; i < n && r.err == nil; i++ {
-		e.Extra += string(r.value())
+		e.Extra += string(r.Value())
 	}
 	return r.err
 }
 
-func (d *entryDecoder) field(r *reader) (f change.Field) {
-	n := r.array()
+func (d *entryDecoder) field(r *Reader) (f change.Field) {
+	n := r.Array()
 	if r.err == nil && (n < 2 || n > 4) {
-		r.fail("field of %d items", n)
+		r.Fail("field of %d items", n)
 	}
-	f.Key.Num, f.Value = schema.FieldNum(r.uint16()), r.value()
+	f.Key.Num, f.Value = schema.FieldNum(r.Uint16()), r.Value()
 	if n > 2 {
-		f.Base = r.ref(d.chain)
+		f.Base = r.Ref(d.chain)
 	}
 	if n > 3 {
-		f.Key.Sub = r.str()
+		f.Key.Sub = r.Str()
 	}
 	return f
 }

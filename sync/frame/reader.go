@@ -10,75 +10,103 @@ import (
 	"shangu/sync/change"
 )
 
-// reader reads typed values and keeps the first error, so that a decoder reads
-// like the table of its format.
-type reader struct {
+// Reader reads typed values of a message that passed Guard and keeps the first
+// error, so that a decoder reads like the table of its format. After an error
+// every method returns its zero value.
+type Reader struct {
 	dec *msgpack.Decoder
 	err error
 }
 
-func (r *reader) fail(format string, args ...any) {
+// NewReader reads from a decoder, inside a DecodeMsgpack.
+func NewReader(dec *msgpack.Decoder) *Reader { return &Reader{dec: dec} }
+
+// Err returns the first error.
+func (r *Reader) Err() error { return r.err }
+
+// Fail records an ErrFormat unless there is an error already.
+func (r *Reader) Fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: "+format, append([]any{ErrFormat}, args...)...)
 	}
 }
 
-func read[T any](r *reader, f func() (T, error)) (v T) {
+func read[T any](r *Reader, f func() (T, error)) (v T) {
 	if r.err == nil {
 		v, r.err = f()
 	}
 	return v
 }
 
-func (r *reader) int64() int64 { return read(r, r.dec.DecodeInt64) }
+// Int64 reads an integer.
+func (r *Reader) Int64() int64 { return read(r, r.dec.DecodeInt64) }
 
-func (r *reader) uint64() uint64 {
-	n := r.int64()
+// Uint64 reads an integer from 0 to 1<<63-1.
+func (r *Reader) Uint64() uint64 {
+	n := r.Int64()
 	if n < 0 {
-		r.fail("negative number %d", n)
+		r.Fail("negative number %d", n)
 	}
 	return uint64(n)
 }
 
-func (r *reader) uint32() uint32 {
-	n := r.int64()
+// Uint32 reads an integer of 32 bits.
+func (r *Reader) Uint32() uint32 {
+	n := r.Int64()
 	if n < 0 || n > math.MaxUint32 {
-		r.fail("number %d out of range", n)
+		r.Fail("number %d out of range", n)
 	}
 	return uint32(n)
 }
 
-func (r *reader) uint16() uint16 {
-	n := r.int64()
+// Uint16 reads an integer of 16 bits.
+func (r *Reader) Uint16() uint16 {
+	n := r.Int64()
 	if n < 0 || n > math.MaxUint16 {
-		r.fail("number %d out of range", n)
+		r.Fail("number %d out of range", n)
 	}
 	return uint16(n)
 }
 
-func (r *reader) str() string { return read(r, r.dec.DecodeString) }
+// Str reads a text.
+func (r *Reader) Str() string { return read(r, r.dec.DecodeString) }
 
-func (r *reader) array() int {
+// Bytes reads bytes; nil stays nil.
+func (r *Reader) Bytes() []byte { return read(r, r.dec.DecodeBytes) }
+
+// Bool reads a truth value.
+func (r *Reader) Bool() bool { return read(r, r.dec.DecodeBool) }
+
+// Skip reads over the n items that a newer peer appended to an array.
+func (r *Reader) Skip(n int) {
+	for ; n > 0 && r.err == nil; n-- {
+		r.err = r.dec.Skip()
+	}
+}
+
+// Array reads the length of an array.
+func (r *Reader) Array() int {
 	n := read(r, r.dec.DecodeArrayLen)
 	if n < 0 {
-		r.fail("array is nil")
+		r.Fail("array is nil")
 		return 0
 	}
 	return n
 }
 
-func (r *reader) value() schema.Value {
+// Value reads any canonical value.
+func (r *Reader) Value() schema.Value {
 	raw := read(r, r.dec.DecodeRaw)
 	v := schema.Value(raw)
 	if r.err == nil && v.Check() != nil {
-		r.fail("not a canonical value")
+		r.Fail("not a canonical value")
 	}
 	return v
 }
 
-// ref reads what appendRef wrote.
-func (r *reader) ref(chain change.ChainID) change.Ref {
-	v := r.value()
+// Ref reads what AppendRef wrote; chain is the one at hand.
+func (r *Reader) Ref(chain change.ChainID) change.Ref {
+	v := r.Value()
 	if n, ok := v.Int(); ok && n >= 0 {
 		if n == 0 {
 			return change.Ref{}
@@ -93,6 +121,6 @@ func (r *reader) ref(chain change.ChainID) change.Ref {
 			return change.Ref{Chain: change.ChainID([]byte(c)), Seq: uint64(n)}
 		}
 	}
-	r.fail("bad ref")
+	r.Fail("bad ref")
 	return change.Ref{}
 }
