@@ -96,3 +96,21 @@ func header(b []byte) (size, items int, err error) {
 	}
 	return 1 + width + n, 0, nil
 }
+
+// skip returns the length of the msgpack value that b begins with, or -1. It
+// keeps Guard's limits.
+func skip(b []byte) int {
+	pos, left := 0, 1
+	for left > 0 {
+		if pos >= len(b) {
+			return -1
+		}
+		size, items, err := header(b[pos:])
+		if err != nil || size > len(b)-pos || items > len(b)-pos {
+			return -1
+		}
+		pos += size
+		left += items - 1
+	}
+	return pos
+}
