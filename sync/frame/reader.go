@@ -77,6 +77,23 @@ func (r *Reader) Bytes() []byte { return read(r, r.dec.DecodeBytes) }
 // Bool reads a truth value.
 func (r *Reader) Bool() bool { return read(r, r.dec.DecodeBool) }
 
+// IsNil reports whether a nil comes next, and reads it.
+func (r *Reader) IsNil() bool {
+	if r.err != nil {
+		return true
+	}
+	c, err := r.dec.PeekCode()
+	if err != nil {
+		r.err = err
+		return true
+	}
+	if c != 0xc0 {
+		return false
+	}
+	r.err = r.dec.DecodeNil()
+	return true
+}
+
 // Skip reads over the n items that a newer peer appended to an array.
 func (r *Reader) Skip(n int) {
 	for ; n > 0 && r.err == nil; n-- {

@@ -31,7 +31,10 @@ type Push struct {
 	Chain  change.ChainID
 	Epoch  [16]byte // set when the hub does not know the chain yet, else zero
 	Clock  change.Clock
-	Pack   []byte
+	Pack   []byte // nil: a heartbeat alone, which fits when Confirmed is the chain's tip
+
+	Confirmed uint64 // the seq that the agent holds a receipt for
+	Pending   uint64 // entries that the agent had waiting, those in Pack among them
 }
 
 // Verdict is what became of an entry that was not simply applied.
@@ -71,12 +74,13 @@ type DocKey struct {
 // leader; the simulator in memory.
 type Hub interface {
 	// Ingest commits a push through the log and returns what became of it.
-	// It fails with ErrBusy, ErrNoLeader, ErrDiskFull or ErrRevoked, or with
-	// frame.ErrFormat, ErrLimit for bytes that are no pack.
+	// It fails with ErrBusy, ErrNoLeader, ErrDiskFull, ErrRevoked or
+	// ErrUnknownChain, or with frame.ErrFormat or ErrLimit for bytes that are
+	// no pack.
 	Ingest(ctx context.Context, p Push) (Ack, error)
-	// Tip returns the end of a chain, and its checkpoint at or before seq.
-	// A chain that is not known has the zero Tip. chain may be cut to its
-	// first 8 bytes; the full id comes back.
+	// Tip returns the end of a chain of the caller's device, and its checkpoint
+	// at or before seq. chain may be cut to its first 8 bytes; the full id
+	// comes back. It fails with ErrUnknownChain when there is no such chain.
 	Tip(ctx context.Context, c Caller, chain []byte, seq uint64) (full change.ChainID, tip, near frame.Tip, err error)
 	// Verdicts lists what became of entries after seq that were not simply applied.
 	Verdicts(ctx context.Context, chain change.ChainID, after uint64) ([]Verdict, error)
@@ -144,6 +148,12 @@ type Receipt struct {
 	Sig   []byte
 }
 
+// District is what a hub node signs receipts with.
+type District struct {
+	Cluster [16]byte
+	Key     ed25519.PrivateKey
+}
+
 // message is what a receipt's signature covers. The tip's hash is in it but is
 // not sent: the agent knows it.
 func (r *Receipt) message(cluster [16]byte) []byte {
@@ -174,7 +184,9 @@ var (
 	ErrDiskFull = errors.New("session: the hub's disk is full")
 	ErrRevoked  = errors.New("session: this device was revoked")
 	ErrRefused  = errors.New("session: the hub refused the request")
-	ErrProtocol = errors.New("session: the answer is not one of ours")
+	// ErrUnknownChain asks the agent to introduce its chain by its epoch.
+	ErrUnknownChain = errors.New("session: the hub does not know this chain")
+	ErrProtocol     = errors.New("session: the answer is not one of ours")
 )
 
 // Transport carries one request to a hub and brings the response.
