@@ -80,8 +80,8 @@ func guard(cmd *cobra.Command) {
 			return nil
 		}
 		if err := check(cmd, args); err != nil {
-			if _, ours := errors.AsType[usage](err); ours {
-				return err
+			if text.Of(err) != nil {
+				return usage{err}
 			}
 			return Usage("host.usage_args", "use", useLine(cmd))
 		}

@@ -1,0 +1,228 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	kardianos "github.com/kardianos/service"
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/mgr"
+
+	"shangu/schema/text"
+)
+
+// account is what the service runs as: it needs the data directory and the
+// network, and nothing that the system's own account could do.
+const account = `NT AUTHORITY\LocalService`
+
+// The system, administrators and the service's account; nobody else, and
+// nothing inherited: %ProgramData% lets all users read by default.
+const dataAccess = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;LS)"
+
+// recovery is what Windows does when the service fails for the first, the
+// second and each further time within a day.
+var recovery = []mgr.RecoveryAction{
+	{Type: mgr.ServiceRestart, Delay: 2 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: 10 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: time.Minute},
+}
+
+// How long a day without failures is, in seconds, after which Windows counts
+// from the start.
+const recoveryReset = 24 * 60 * 60
+
+// Supported returns nil if services can be installed on this machine by this
+// user, else what stands against it.
+func Supported() error {
+	m, err := mgr.Connect()
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		return text.New("host.not_admin")
+	}
+	if err != nil {
+		return fmt.Errorf("reach service manager: %w", err)
+	}
+	m.Disconnect()
+	return nil
+}
+
+// Install hands the data directory to the service's account and registers the
+// service, to start with the machine and to be restarted when it fails. A
+// service of that name that is there already is replaced; its data stays.
+func Install(ctx context.Context, s Spec) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	if err := Supported(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	if err := grant(s.Dir); err != nil {
+		return fmt.Errorf("grant data directory: %w", err)
+	}
+	old, err := Query(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	if old.Installed {
+		if err := Uninstall(ctx, s.Name); err != nil {
+			return err
+		}
+	}
+	k, err := kardianos.New(nil, &kardianos.Config{
+		Name: s.Name, DisplayName: s.Title, Description: s.About,
+		Executable: s.Program, Arguments: append(append([]string{}, s.Args...), Arg), UserName: account,
+		Option: kardianos.KeyValue{kardianos.StartType: kardianos.ServiceStartAutomatic},
+	})
+	if err != nil {
+		return fmt.Errorf("reach service manager: %w", err)
+	}
+	if err := k.Install(); err != nil {
+		return fmt.Errorf("install %s: %w", s.Name, err)
+	}
+	return open(s.Name, func(h *mgr.Service) error {
+		if err := h.SetRecoveryActions(recovery, recoveryReset); err != nil {
+			return fmt.Errorf("set recovery of %s: %w", s.Name, err)
+		}
+		// Without it Windows restarts after a crash, but not after exit code 1.
+		if err := h.SetRecoveryActionsOnNonCrashFailures(true); err != nil {
+			return fmt.Errorf("set recovery of %s: %w", s.Name, err)
+		}
+		return nil
+	})
+}
+
+func grant(dir string) error {
+	sd, err := windows.SecurityDescriptorFromString(dataAccess)
+	if err != nil {
+		return err
+	}
+	acl, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
+		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, acl, nil)
+}
+
+// Uninstall stops the service and removes it from the service manager. Data
+// and binary stay.
+func Uninstall(ctx context.Context, name string) error {
+	if err := Stop(ctx, name); err != nil {
+		return err
+	}
+	k, err := kardianos.New(nil, &kardianos.Config{Name: name})
+	if err != nil {
+		return fmt.Errorf("reach service manager: %w", err)
+	}
+	if err := k.Uninstall(); err != nil {
+		return fmt.Errorf("uninstall %s: %w", name, err)
+	}
+	return nil
+}
+
+// Start starts the service and waits until it is ready.
+func Start(ctx context.Context, name string) error {
+	return open(name, func(h *mgr.Service) error {
+		if err := h.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
+			return fmt.Errorf("start %s: %w", name, err)
+		}
+		return await(ctx, h, name, svc.Running)
+	})
+}
+
+// Stop stops the service and waits until it is gone.
+func Stop(ctx context.Context, name string) error {
+	return open(name, func(h *mgr.Service) error {
+		if _, err := h.Control(svc.Stop); err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
+			return fmt.Errorf("stop %s: %w", name, err)
+		}
+		return await(ctx, h, name, svc.Stopped)
+	})
+}
+
+// await asks until the service is in the state, has stopped instead, or ctx is done.
+func await(ctx context.Context, h *mgr.Service, name string, want svc.State) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		st, err := h.Query()
+		switch {
+		case err != nil:
+			return fmt.Errorf("query %s: %w", name, err)
+		case st.State == want:
+			return nil
+		case st.State == svc.Stopped:
+			return text.New("host.service_ended", "name", name, "code", st.ServiceSpecificExitCode)
+		}
+		select {
+		case <-ctx.Done():
+			return text.Wrap(ctx.Err(), "host.service_slow", "name", name)
+		case <-tick.C:
+		}
+	}
+}
+
+// Query asks the service manager about a service.
+func Query(_ context.Context, name string) (Status, error) {
+	st := Status{Name: name}
+	err := open(name, func(h *mgr.Service) error {
+		q, err := h.Query()
+		if err != nil {
+			return fmt.Errorf("query %s: %w", name, err)
+		}
+		c, err := h.Config()
+		if err != nil {
+			return fmt.Errorf("query %s: %w", name, err)
+		}
+		st.Installed = true
+		st.Running = q.State == svc.Running
+		st.State = states[q.State]
+		st.Enabled = c.StartType == mgr.StartAutomatic
+		st.PID = int(q.ProcessId)
+		if args, err := windows.DecomposeCommandLine(c.BinaryPathName); err == nil && len(args) > 0 {
+			st.Program = args[0]
+			for i, a := range args[:len(args)-1] {
+				if a == "--dir" {
+					st.Dir = args[i+1]
+				}
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, ErrNotInstalled) {
+		err = nil
+	}
+	return st, err
+}
+
+var states = map[svc.State]string{
+	svc.Stopped: "stopped", svc.StartPending: "starting", svc.StopPending: "stopping", svc.Running: "running",
+	svc.ContinuePending: "continuing", svc.PausePending: "pausing", svc.Paused: "paused",
+}
+
+// open calls f with a handle of the service.
+func open(name string, f func(*mgr.Service) error) error {
+	m, err := mgr.Connect()
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		return text.New("host.not_admin")
+	}
+	if err != nil {
+		return fmt.Errorf("reach service manager: %w", err)
+	}
+	defer m.Disconnect()
+	h, err := m.OpenService(name)
+	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
+		return text.Wrap(ErrNotInstalled, "host.not_installed", "name", name)
+	}
+	if err != nil {
+		return fmt.Errorf("open service %s: %w", name, err)
+	}
+	defer h.Close()
+	return f(h)
+}
