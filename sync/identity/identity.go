@@ -158,3 +158,11 @@ func ParseDevice(s string) (id DeviceID, err error) {
 	}
 	return DeviceID(b), nil
 }
+
+// ServerName is the name by which agents ask for a hub node in TLS, however
+// its address changes.
+const ServerName = "hub.shangu"
+
+// EnrolName is the name that a machine without a certificate asks for: the
+// hub then sends its CA along, whose pin is all that such a machine knows.
+const EnrolName = "in.hub.shangu"

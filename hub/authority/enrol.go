@@ -1,0 +1,182 @@
+package authority
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"shangu/schema/text"
+	"shangu/sync/identity"
+)
+
+// Token is what the cluster's state knows of a token.
+type Token struct {
+	Role    identity.Role
+	School  string
+	Expires int64 // unix seconds
+	Used    bool
+	By      [16]byte // the device that used it
+}
+
+// Device is what the cluster's state knows of a device.
+type Device struct {
+	School      string
+	Certificate []byte // DER
+	Revoked     bool
+}
+
+// Registry reads the cluster's state. The reads are local; what decides is
+// the log.
+type Registry interface {
+	// Token finds a token by its hash; ok is false when it was never issued.
+	Token(hash [32]byte) (t Token, ok bool, err error)
+	// Device finds a device by its id; ok is false when it never enrolled.
+	Device(id [16]byte) (d Device, ok bool, err error)
+}
+
+// Enrolment is a token's use, as proposed to the log.
+type Enrolment struct {
+	Token       [32]byte // hash
+	Device      [16]byte
+	Certificate []byte // DER; empty for a node
+	Now         int64  // proposer's unix seconds
+}
+
+// Issue is a new token, as proposed to the log.
+type Issue struct {
+	Token   [32]byte // hash
+	Role    identity.Role
+	School  string
+	Expires int64 // unix seconds
+}
+
+// Log commits to the cluster's log.
+type Log interface {
+	// Enrol uses a token up. It fails with ErrTokenUnknown, ErrTokenUsed,
+	// ErrTokenExpired or ErrDeviceRevoked, and does nothing then. The same
+	// device and token again succeed; certificate is the one on record.
+	Enrol(ctx context.Context, e Enrolment) (certificate []byte, err error)
+	// Issue makes a token known.
+	Issue(ctx context.Context, i Issue) error
+}
+
+// Errors of enrolment. Each has words of its own for the person at the school.
+var (
+	ErrTokenUnknown  = errors.New("authority: the token was not issued here")
+	ErrTokenUsed     = errors.New("authority: the token was used by another machine")
+	ErrTokenExpired  = errors.New("authority: the token has expired")
+	ErrDeviceRevoked = errors.New("authority: the device was revoked")
+	ErrTooMany       = errors.New("authority: too many attempts")
+)
+
+// Authority lets machines in.
+type Authority struct {
+	secrets  *Secrets
+	registry Registry
+	log      Log
+	now      func() time.Time
+	random   io.Reader
+	limits   *limiter
+}
+
+// NewAuthority makes the authority of a node.
+func NewAuthority(s *Secrets, r Registry, l Log, now func() time.Time, random io.Reader) *Authority {
+	return &Authority{secrets: s, registry: r, log: l, now: now, random: random, limits: newLimiter()}
+}
+
+// Secrets returns the district's secrets.
+func (a *Authority) Secrets() *Secrets { return a.secrets }
+
+// Issue makes a one-time token that is good for ttl. school is empty for a node.
+func (a *Authority) Issue(ctx context.Context, role identity.Role, school string, ttl time.Duration) (identity.Token, time.Time, error) {
+	t, err := identity.NewToken(role, school, a.secrets.Pin(), a.random)
+	if err != nil {
+		return identity.Token{}, time.Time{}, err
+	}
+	expires := a.now().Add(ttl).Truncate(time.Second)
+	if err := a.log.Issue(ctx, Issue{Token: t.Hash(), Role: role, School: school, Expires: expires.Unix()}); err != nil {
+		return identity.Token{}, time.Time{}, fmt.Errorf("issue token: %w", err)
+	}
+	return t, expires, nil
+}
+
+// Enrol lets a school's computer in and returns what it needs from then on.
+// source is the address that the request came from, for rate limits.
+func (a *Authority) Enrol(ctx context.Context, source string, r *identity.Request) (*identity.Grant, error) {
+	cert, school, err := a.enrolDevice(ctx, source, r)
+	if err != nil {
+		return nil, say(err)
+	}
+	return &identity.Grant{
+		School: school, Certificate: cert, CA: a.secrets.CA.Raw, Cluster: a.secrets.Cluster,
+		Receipt: a.secrets.Receipt.Public().(ed25519.PublicKey), Time: a.now().Unix(),
+	}, nil
+}
+
+func (a *Authority) enrolDevice(ctx context.Context, source string, r *identity.Request) ([]byte, string, error) {
+	public, token, err := a.admit(source, identity.RoleSchool, r)
+	if err != nil {
+		return nil, "", err
+	}
+	cert, err := a.secrets.IssueDevice(public, token.School, a.random)
+	if err != nil {
+		return nil, "", err
+	}
+	cert, err = a.log.Enrol(ctx, Enrolment{Token: identity.HashSecret(r.Secret), Device: identity.DeviceOf(public),
+		Certificate: cert, Now: a.now().Unix()})
+	if err != nil {
+		return nil, "", fmt.Errorf("enrol device: %w", err)
+	}
+	return cert, token.School, nil
+}
+
+// admit checks what can be checked before the log is asked: rates, the
+// request's form, and whether the token can be good at all.
+func (a *Authority) admit(source string, role identity.Role, r *identity.Request) (ed25519.PublicKey, Token, error) {
+	now := a.now()
+	if !a.limits.allow(source, now) {
+		return nil, Token{}, ErrTooMany
+	}
+	public, err := ParseRequest(r.CSR)
+	if err != nil {
+		return nil, Token{}, err
+	}
+	token, ok, err := a.registry.Token(identity.HashSecret(r.Secret))
+	if err != nil {
+		return nil, Token{}, fmt.Errorf("look up token: %w", err)
+	}
+	device := identity.DeviceOf(public)
+	switch {
+	case !ok || token.Role != role:
+		a.limits.blame(source, now)
+		return nil, Token{}, ErrTokenUnknown
+	case token.Used && token.By != device:
+		a.limits.blame(source, now)
+		return nil, Token{}, ErrTokenUsed
+	case !token.Used && token.Expires <= now.Unix():
+		return nil, Token{}, ErrTokenExpired
+	}
+	if d, known, err := a.registry.Device(device); err != nil {
+		return nil, Token{}, fmt.Errorf("look up device: %w", err)
+	} else if known && d.Revoked {
+		return nil, Token{}, ErrDeviceRevoked
+	}
+	return public, token, nil
+}
+
+// say gives an enrolment's refusal its words.
+func say(err error) error {
+	for cause, id := range map[error]string{
+		ErrTokenUnknown: "authority.token_unknown", ErrTokenUsed: "authority.token_used",
+		ErrTokenExpired: "authority.token_expired", ErrDeviceRevoked: "authority.device_revoked",
+		ErrTooMany: "authority.too_many", ErrCertificate: "authority.bad_request",
+	} {
+		if errors.Is(err, cause) {
+			return text.Wrap(err, id)
+		}
+	}
+	return err
+}

@@ -1,0 +1,76 @@
+package authority
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"shangu/sync/identity"
+)
+
+// JoinRequest asks for a place in the cluster: the body of POST /v1/node/join.
+type JoinRequest struct {
+	Secret [16]byte `json:"secret"`
+	CSR    []byte   `json:"csr"` // DER, over the node's key
+	ID     string   `json:"id"`
+	Hosts  []string `json:"hosts"` // under which agents will reach it
+}
+
+// Bundle is what makes a machine a node: the district's secrets and a
+// certificate over its own key. It travels only inside TLS to a holder of a
+// node token, and only once.
+type Bundle struct {
+	Secrets     json.RawMessage `json:"secrets"`
+	Certificate []byte          `json:"certificate"` // DER
+}
+
+// Limits of the join messages, in bytes.
+const (
+	MaxJoin   = 8 << 10
+	MaxBundle = 32 << 10
+	maxNodeID = 64
+)
+
+// Join lets a hub node in and hands it the bundle.
+func (a *Authority) Join(ctx context.Context, source string, r *JoinRequest) (*Bundle, error) {
+	b, err := a.join(ctx, source, r)
+	if err != nil {
+		return nil, say(err)
+	}
+	return b, nil
+}
+
+func (a *Authority) join(ctx context.Context, source string, r *JoinRequest) (*Bundle, error) {
+	if r.ID == "" || len(r.ID) > maxNodeID || len(r.Hosts) > 16 {
+		return nil, fmt.Errorf("%w: node id of %d bytes, %d hosts", ErrCertificate, len(r.ID), len(r.Hosts))
+	}
+	public, _, err := a.admit(source, identity.RoleNode, &identity.Request{Secret: r.Secret, CSR: r.CSR})
+	if err != nil {
+		return nil, err
+	}
+	cert, err := a.secrets.IssueNode(public, r.ID, r.Hosts, a.random)
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.log.Enrol(ctx, Enrolment{Token: identity.HashSecret(r.Secret), Device: identity.DeviceOf(public), Now: a.now().Unix()})
+	if err != nil {
+		return nil, fmt.Errorf("use node token: %w", err)
+	}
+	secrets, err := a.secrets.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return &Bundle{Secrets: secrets, Certificate: cert}, nil
+}
+
+// Open checks a bundle against the pin of the token that it was asked with.
+func (b *Bundle) Open(pin [32]byte) (*Secrets, error) {
+	s, err := ParseSecrets(b.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	if s.Pin() != pin {
+		return nil, fmt.Errorf("%w: the bundle is another district's", ErrSecrets)
+	}
+	return s, nil
+}
