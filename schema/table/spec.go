@@ -1,0 +1,70 @@
+package table
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/width"
+
+	"shangu/schema/text"
+)
+
+// Column is one column of a table.
+type Column struct {
+	Name     string   // heading in files made by programs: "student_id"
+	Titles   []string // headings in files made by people; exports write the first
+	Required bool     // a table without this column is refused
+	Filler   bool     // a row with nothing else in it is empty: 序号
+	Private  bool     // known and never taken in: identity card number, address
+}
+
+// label names the column for a message.
+func (c *Column) label() text.Label { return text.Label{ZH: c.Titles[0], EN: c.Name} }
+
+// Spec is what a sort of table looks like. Columns may stand in any order and
+// among others that the Spec does not know.
+type Spec struct {
+	Title   text.Label // what the table is called: 学生花名册
+	Columns []Column
+	index   map[string]int
+}
+
+// NewSpec prepares a Spec. A heading that names two columns is a mistake in
+// the program; the first column gets it.
+func NewSpec(title text.Label, columns ...Column) *Spec {
+	s := &Spec{Title: title, Columns: columns, index: map[string]int{}}
+	for i := range columns {
+		for _, h := range append([]string{columns[i].Name}, columns[i].Titles...) {
+			if k := headingKey(h); s.index[k] == 0 {
+				s.index[k] = i + 1
+			}
+		}
+	}
+	return s
+}
+
+// find returns the column that a heading means, or -1. Remarks in brackets and
+// the star of a compulsory column do not count: "出生日期（年-月-日）*".
+func (s *Spec) find(heading string) int {
+	if len(heading) > 120 {
+		return -1
+	}
+	k := headingKey(heading)
+	if i := s.index[k]; i > 0 {
+		return i - 1
+	}
+	if cut, _, ok := strings.Cut(k, "("); ok && cut != "" {
+		return s.index[cut] - 1
+	}
+	return -1
+}
+
+// headingKey is what two spellings of one heading have in common.
+func headingKey(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) || r == '*' || r == ':' || r == '_' || r == '-' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, width.Fold.String(s))
+}
