@@ -1,0 +1,107 @@
+package link
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"shangu/schema/text"
+	"shangu/sync/session"
+)
+
+// Errors of a link, beside those of sync/session.
+var (
+	// ErrNoAnswer: no hub could be reached, or the line broke.
+	ErrNoAnswer = errors.New("link: the hub does not answer")
+	// ErrNotHub: somebody answered who is not our hub: a login page of the
+	// network, a proxy, another district's hub.
+	ErrNotHub = errors.New("link: what answered is not the hub")
+	// ErrNoHub: no usable address of a hub is configured.
+	ErrNoHub = errors.New("link: no hub address")
+	// ErrDataBudget: this month's bytes are used up.
+	ErrDataBudget = errors.New("link: the month's data is used up")
+	// ErrToken: the hub will never take this token from this machine.
+	ErrToken = errors.New("link: the hub refused the token")
+	// ErrCredentials: the stored credentials are damaged or another key's.
+	ErrCredentials = errors.New("link: no usable credentials")
+)
+
+// explain gives an error of the network its words.
+func explain(err error) error {
+	var (
+		record   tls.RecordHeaderError
+		unknown  x509.UnknownAuthorityError
+		invalid  x509.CertificateInvalidError
+		hostname x509.HostnameError
+		verify   *tls.CertificateVerificationError
+	)
+	switch {
+	case errors.Is(err, ErrNotHub), errors.Is(err, ErrNoAnswer):
+		return err
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch),
+		errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &hostname), errors.As(err, &verify):
+		return text.Wrap(errors.Join(ErrNotHub, err), "link.not_hub")
+	}
+	return text.Wrap(errors.Join(ErrNoAnswer, err), "link.no_answer")
+}
+
+// refusal reads an answer other than 200. The hub says why in a message code;
+// what somebody else says is not shown to the clerk.
+func refusal(resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	if err != nil {
+		return explain(err)
+	}
+	code := strings.TrimSpace(string(body))
+	if !strings.HasPrefix(code, "gate.") && !strings.HasPrefix(code, "authority.") {
+		return text.Wrap(ErrNotHub, "link.not_hub")
+	}
+	cause := session.ErrRefused
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests:
+		cause = session.ErrBusy
+	case resp.StatusCode == http.StatusServiceUnavailable, resp.StatusCode == http.StatusBadGateway:
+		cause = session.ErrNoLeader
+	case resp.StatusCode == http.StatusInsufficientStorage:
+		cause = session.ErrDiskFull
+	case code == "gate.revoked", code == "authority.device_revoked":
+		cause = session.ErrRevoked
+	case strings.HasPrefix(code, "authority.token_"):
+		cause = ErrToken
+	}
+	said := text.Parse(code)
+	refused := &Refusal{Message: said, Cause: cause}
+	if after := retryAfter(resp); after > 0 {
+		return &session.RetryError{Err: refused, After: after}
+	}
+	return refused
+}
+
+// Refusal is what a hub said instead of answering.
+type Refusal struct {
+	Message *text.Message // in the hub's words
+	Cause   error         // ErrToken, or an error of sync/session
+}
+
+// Error returns the hub's words.
+func (r *Refusal) Error() string { return r.Message.Error() }
+
+// Unwrap lets errors.Is find the cause, and errors.As the message.
+func (r *Refusal) Unwrap() []error { return []error{r.Message, r.Cause} }
+
+// maxRetryAfter bounds how long a hub may send an agent away.
+const maxRetryAfter = time.Hour
+
+func retryAfter(resp *http.Response) time.Duration {
+	n, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 32)
+	if err != nil || n > math.MaxInt32 {
+		return 0
+	}
+	return min(time.Duration(n)*time.Second, maxRetryAfter)
+}

@@ -1,0 +1,144 @@
+package link
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"shangu/sync/frame"
+	"shangu/sync/session"
+)
+
+// A push should cross the line in about paceWindow: long enough that the round
+// trip hardly counts, short enough that a line which drops every minute still
+// lets pushes through.
+const (
+	paceWindow = 4 * time.Second
+	minBudget  = 4 << 10
+	minSample  = 4 << 10 // bytes below which a transfer tells latency, not speed
+)
+
+// pace measures what the line carries.
+type pace struct {
+	moved atomic.Int64 // bytes both ways since the program started
+	mu    sync.Mutex
+	speed float64 // bytes a second; 0: unknown
+	rtt   time.Duration
+}
+
+// observe takes one exchange that moved n bytes.
+func (p *pace) observe(n int64, took time.Duration) {
+	if n < minSample {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	took = max(took-p.rtt, took/4, time.Millisecond)
+	sample := float64(n) / took.Seconds()
+	if p.speed == 0 {
+		p.speed = sample
+		return
+	}
+	p.speed += 0.3 * (sample - p.speed)
+}
+
+// slow takes an exchange that failed on the way: the next push is smaller.
+func (p *pace) slow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.speed == 0 {
+		p.speed = session.DefaultBudget / paceWindow.Seconds()
+	}
+	p.speed = max(p.speed/2, minBudget/paceWindow.Seconds())
+}
+
+func (p *pace) dialed(took time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rtt = took
+}
+
+// Speed is the line's speed in bytes a second, 0 while unknown.
+func (p *pace) Speed() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.speed
+}
+
+// Budget is a push's size in bytes.
+func (p *pace) Budget() int {
+	s := p.Speed()
+	if s == 0 {
+		return session.DefaultBudget
+	}
+	return int(min(max(s*paceWindow.Seconds(), minBudget), frame.MaxPack))
+}
+
+// counted counts a connection's bytes and cuts it when nothing moves.
+func (l *Link) counted(c net.Conn, took time.Duration) net.Conn {
+	l.pace.dialed(took)
+	return &conn{Conn: c, stall: l.c.Stall, count: func(sent, received int) {
+		l.pace.moved.Add(int64(sent + received))
+		l.state.count(l.month(), sent, received)
+	}}
+}
+
+// conn is a connection whose deadline moves on with every byte, so that a
+// slow transfer may take its time and a dead one is noticed. What was written
+// may still wait in the system's buffers, so an answer gets as much longer as
+// those bytes take at drain.
+type conn struct {
+	net.Conn
+	stall time.Duration
+	count func(sent, received int)
+
+	mu      sync.Mutex
+	unheard int // bytes written since anything was read
+}
+
+const (
+	drain = 2 << 10  // bytes a second that any line in use carries
+	chunk = 16 << 10 // how much is written under one deadline
+)
+
+// moved takes progress and moves the deadlines on.
+func (c *conn) moved(sent, received int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unheard += sent; received > 0 {
+		c.unheard = 0
+	}
+	now := time.Now()
+	if err := c.SetReadDeadline(now.Add(c.stall + time.Duration(c.unheard)*time.Second/drain)); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(now.Add(c.stall))
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	if err := c.moved(0, 0); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.count(0, n)
+		err = errors.Join(err, c.moved(0, n))
+	}
+	return n, err
+}
+
+func (c *conn) Write(b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		end := min(n+chunk, len(b))
+		if err := c.moved(end-n, 0); err != nil {
+			return n, err
+		}
+		var k int
+		k, err = c.Conn.Write(b[n:end])
+		n += k
+		c.count(k, 0)
+	}
+	return n, err
+}

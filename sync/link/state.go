@@ -1,0 +1,179 @@
+package link
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"shangu/sync/identity"
+)
+
+// Usage is a number of bytes on the line, TLS included, TCP and IP not.
+type Usage struct {
+	Sent     int64 `json:"sent"`
+	Received int64 `json:"received"`
+}
+
+// Total is both directions.
+func (u Usage) Total() int64 { return u.Sent + u.Received }
+
+// keptMonths is how many months of usage are remembered.
+const keptMonths = 13
+
+// stored is the state file, in JSON. Whoever reads it can take over the TLS
+// session in it until the next one replaces it, so its mode is 0600. A file
+// that cannot be read counts as none.
+type stored struct {
+	Ticket  []byte           `json:"ticket,omitempty"`
+	Session []byte           `json:"session,omitempty"` // tls.SessionState
+	Trusted int64            `json:"trusted,omitempty"` // unix seconds
+	Hub     string           `json:"hub,omitempty"`
+	Speed   float64          `json:"speed,omitempty"` // bytes a second
+	Months  map[string]Usage `json:"months,omitempty"`
+}
+
+// state is what a Link remembers. As a tls.ClientSessionCache it holds one
+// session: all nodes of a hub take each other's tickets.
+type state struct {
+	path  string
+	write identity.Write
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	s     stored
+	dirty bool
+	cache *tls.ClientSessionState
+}
+
+func openState(path string, write identity.Write, log *slog.Logger) *state {
+	st := &state{path: path, write: write, log: log}
+	if path != "" {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(b, &st.s)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			log.Warn("link state is unreadable; starting anew", "path", path, "err", err.Error())
+			st.s = stored{}
+		}
+	}
+	if st.s.Months == nil {
+		st.s.Months = map[string]Usage{}
+	}
+	if len(st.s.Session) > 0 {
+		if session, err := tls.ParseSessionState(st.s.Session); err == nil {
+			if st.cache, err = tls.NewResumptionState(st.s.Ticket, session); err != nil {
+				st.cache = nil
+			}
+		}
+	}
+	return st
+}
+
+// Get implements tls.ClientSessionCache.
+func (st *state) Get(string) (*tls.ClientSessionState, bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.cache, st.cache != nil
+}
+
+// Put implements tls.ClientSessionCache.
+func (st *state) Put(_ string, cs *tls.ClientSessionState) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.cache, st.s.Ticket, st.s.Session, st.dirty = cs, nil, nil, true
+	if cs == nil {
+		return
+	}
+	ticket, session, err := cs.ResumptionState()
+	if err != nil || session == nil {
+		return
+	}
+	if b, err := session.Bytes(); err == nil {
+		st.s.Ticket, st.s.Session = ticket, b
+	}
+}
+
+func (st *state) count(month string, sent, received int) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	u := st.s.Months[month]
+	u.Sent += int64(sent)
+	u.Received += int64(received)
+	st.s.Months[month] = u
+	st.dirty = true
+	for len(st.s.Months) > keptMonths {
+		oldest := month
+		for m := range st.s.Months {
+			oldest = min(oldest, m)
+		}
+		delete(st.s.Months, oldest)
+	}
+}
+
+func (st *state) usage(month string) Usage {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.s.Months[month]
+}
+
+func (st *state) trusted() time.Time {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return time.Unix(st.s.Trusted, 0)
+}
+
+func (st *state) setTrusted(t time.Time) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.s.Trusted, st.dirty = t.Unix(), true
+}
+
+func (st *state) speed() float64 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return max(st.s.Speed, 0)
+}
+
+func (st *state) setSpeed(s float64) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.s.Speed = s
+}
+
+// hub is the index of the hub that answered last, 0 if it is not among hubs.
+func (st *state) hub(hubs []string) int {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return max(0, slices.Index(hubs, st.s.Hub))
+}
+
+func (st *state) setHub(h string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.s.Hub, st.dirty = h, true
+}
+
+// save writes the state file if anything has changed.
+func (st *state) save() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.path == "" || !st.dirty {
+		return nil
+	}
+	b, err := json.Marshal(&st.s)
+	if err != nil {
+		return fmt.Errorf("encode link state: %w", err)
+	}
+	if err := st.write(st.path, b, 0o600); err != nil {
+		return fmt.Errorf("save link state: %w", err)
+	}
+	st.dirty = false
+	return nil
+}
