@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var fullErrors = []error{unix.ENOSPC, unix.EDQUOT}
+
 func rename(from, to string) error { return os.Rename(from, to) }
 
 // syncDir makes the names in a directory durable.

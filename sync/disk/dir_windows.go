@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+var fullErrors = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED}
+
 // rename waits out a virus scanner or indexer that holds the target open for a
 // moment, as they do after each write.
 func rename(from, to string) (err error) {

@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -341,7 +340,7 @@ func (f *simFile) WriteAt(b []byte, off int64) (int, error) {
 	end := off + int64(len(b))
 	if grow := end - int64(len(f.n.now)); grow > 0 {
 		if f.s.full {
-			return 0, fmt.Errorf("disk: no space left on device")
+			return 0, ErrFull
 		}
 		f.n.now = append(f.n.now, make([]byte, grow)...)
 	}
