@@ -40,6 +40,7 @@ type Registry interface {
 // Enrolment is a token's use, as proposed to the log.
 type Enrolment struct {
 	Token       [32]byte // hash
+	Role        identity.Role
 	Device      [16]byte
 	Certificate []byte // DER; empty for a node
 	Now         int64  // proposer's unix seconds
@@ -56,10 +57,11 @@ type Issue struct {
 // Log commits to the cluster's log.
 type Log interface {
 	// Enrol uses a token up. It fails with ErrTokenUnknown, ErrTokenUsed,
-	// ErrTokenExpired or ErrDeviceRevoked, and does nothing then. The same
-	// device and token again succeed; certificate is the one on record.
+	// ErrTokenExpired, ErrDeviceRevoked or ErrOtherSchool, and does nothing
+	// then. The same device and token again succeed; certificate is the one on
+	// record.
 	Enrol(ctx context.Context, e Enrolment) (certificate []byte, err error)
-	// Issue makes a token known.
+	// Issue makes a token known. It fails with ErrNoSchool.
 	Issue(ctx context.Context, i Issue) error
 }
 
@@ -69,6 +71,8 @@ var (
 	ErrTokenUsed     = errors.New("authority: the token was used by another machine")
 	ErrTokenExpired  = errors.New("authority: the token has expired")
 	ErrDeviceRevoked = errors.New("authority: the device was revoked")
+	ErrOtherSchool   = errors.New("authority: the device belongs to another school")
+	ErrNoSchool      = errors.New("authority: no such school")
 	ErrTooMany       = errors.New("authority: too many attempts")
 )
 
@@ -97,7 +101,11 @@ func (a *Authority) Issue(ctx context.Context, role identity.Role, school string
 		return identity.Token{}, time.Time{}, err
 	}
 	expires := a.now().Add(ttl).Truncate(time.Second)
-	if err := a.log.Issue(ctx, Issue{Token: t.Hash(), Role: role, School: school, Expires: expires.Unix()}); err != nil {
+	err = a.log.Issue(ctx, Issue{Token: t.Hash(), Role: role, School: school, Expires: expires.Unix()})
+	if errors.Is(err, ErrNoSchool) {
+		return identity.Token{}, time.Time{}, text.Wrap(err, "authority.no_school", "school", school)
+	}
+	if err != nil {
 		return identity.Token{}, time.Time{}, fmt.Errorf("issue token: %w", err)
 	}
 	return t, expires, nil
@@ -125,7 +133,7 @@ func (a *Authority) enrolDevice(ctx context.Context, source string, r *identity.
 	if err != nil {
 		return nil, "", err
 	}
-	cert, err = a.log.Enrol(ctx, Enrolment{Token: identity.HashSecret(r.Secret), Device: identity.DeviceOf(public),
+	cert, err = a.log.Enrol(ctx, Enrolment{Token: identity.HashSecret(r.Secret), Role: identity.RoleSchool, Device: identity.DeviceOf(public),
 		Certificate: cert, Now: a.now().Unix()})
 	if err != nil {
 		return nil, "", fmt.Errorf("enrol device: %w", err)
@@ -172,7 +180,7 @@ func say(err error) error {
 	for cause, id := range map[error]string{
 		ErrTokenUnknown: "authority.token_unknown", ErrTokenUsed: "authority.token_used",
 		ErrTokenExpired: "authority.token_expired", ErrDeviceRevoked: "authority.device_revoked",
-		ErrTooMany: "authority.too_many", ErrCertificate: "authority.bad_request",
+		ErrOtherSchool: "authority.token_other_school", ErrTooMany: "authority.too_many", ErrCertificate: "authority.bad_request",
 	} {
 		if errors.Is(err, cause) {
 			return text.Wrap(err, id)

@@ -52,7 +52,7 @@ func (a *Authority) join(ctx context.Context, source string, r *JoinRequest) (*B
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.log.Enrol(ctx, Enrolment{Token: identity.HashSecret(r.Secret), Device: identity.DeviceOf(public), Now: a.now().Unix()})
+	_, err = a.log.Enrol(ctx, Enrolment{Token: identity.HashSecret(r.Secret), Role: identity.RoleNode, Device: identity.DeviceOf(public), Now: a.now().Unix()})
 	if err != nil {
 		return nil, fmt.Errorf("use node token: %w", err)
 	}
