@@ -104,7 +104,13 @@ const (
 	PupilAdmitted   FieldNum = 8  // int: year*100+month (入学年月)
 	PupilAdmission  FieldNum = 9  // string: 入学方式
 	PupilWatch      FieldNum = 10 // bool: on the dropout watch list
-	PupilConsent    FieldNum = 11 // int: guardian consent state
+	PupilConsent    FieldNum = 11 // int: code list ConsentStates
+
+	// Stored only where the district's setting SettingKeepContacts says so.
+	PupilCitizenID FieldNum = 12 // string: number of the identity document
+	PupilAddress   FieldNum = 13 // string
+	PupilGuardian  FieldNum = 14 // string: name
+	PupilPhone     FieldNum = 15 // string
 )
 
 // Field numbers of enrolments. The id is EnrolmentID.

@@ -1,0 +1,113 @@
+package schema
+
+import (
+	"encoding/base32"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"shangu/schema/text"
+)
+
+// FoldClass brings a class's name as typed to its canonical form: no blanks,
+// ASCII digits, full-width brackets: 一年级（1）班.
+func FoldClass(name string) string {
+	return strings.NewReplacer(" ", "", "(", "（", ")", "）", "/", "").Replace(Fold(name))
+}
+
+// ClassID is the natural id of a class: the school year in which it has that
+// name, and the name: "2026/一年级（1）班".
+func ClassID(year int, name string) string {
+	return strconv.Itoa(year) + "/" + FoldClass(name)
+}
+
+// ParseClassID reads what ClassID wrote; ok is false for any other text.
+func ParseClassID(id string) (year int, name string, ok bool) {
+	y, name, ok := strings.Cut(id, "/")
+	if !ok || len(y) != 4 || !digits(y) || name == "" || name != FoldClass(name) {
+		return 0, "", false
+	}
+	year, err := strconv.Atoi(y)
+	return year, name, err == nil && year >= 1950
+}
+
+// EnrolmentID is the natural id of an enrolment: pupil, class and first day:
+// "G990109201901210017/2026/一年级（1）班/2026-09-01".
+func EnrolmentID(pupil, class string, from Date) string {
+	return pupil + "/" + class + "/" + from.String()
+}
+
+// ParseEnrolmentID reads what EnrolmentID wrote.
+func ParseEnrolmentID(id string) (pupil, class string, from Date, ok bool) {
+	pupil, rest, ok1 := strings.Cut(id, "/")
+	i := strings.LastIndexByte(rest, '/')
+	if !ok1 || i < 0 {
+		return "", "", 0, false
+	}
+	class = rest[:i]
+	from, ok = ParseDate(rest[i+1:])
+	_, _, isClass := ParseClassID(class)
+	return pupil, class, from, ok && isClass && pupil != ""
+}
+
+// idAlphabet leaves out letters that are taken for digits when read aloud.
+var idAlphabet = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID is the id of a document that has no natural one: it is made from the
+// chain that writes it first and a counter of that chain, so that two computers
+// never make the same. It can be computed again from both.
+func NewID(chain [16]byte, counter uint64) string {
+	return idAlphabet.EncodeToString(chain[:8]) + "-" + strconv.FormatUint(counter, 32)
+}
+
+// maxID is the longest document id in bytes.
+const maxID = 200
+
+// CheckID says what is wrong with a document's id, or returns nil. Ids of
+// unknown kinds are not looked at.
+func CheckID(k Kind, id string) *text.Message {
+	if _, known := kindNames[k]; !known {
+		return nil
+	}
+	if id == "" || len(id) > maxID || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl) {
+		return badID(k, id)
+	}
+	switch k {
+	case KindSheet:
+		s, ok := ParseSheetID(id)
+		if !ok || !dateInRange(s.Date) {
+			return badID(k, id)
+		}
+		if _, _, ok := ParseClassID(s.Class); !ok {
+			return badID(k, id)
+		}
+	case KindPupil:
+		return CheckPupilID(id)
+	case KindSchool:
+		wrong, _ := CheckSchoolCode(id)
+		return wrong
+	case KindClass:
+		if _, _, ok := ParseClassID(id); !ok {
+			return badID(k, id)
+		}
+	case KindEnrolment:
+		pupil, _, from, ok := ParseEnrolmentID(id)
+		if !ok || !dateInRange(from) {
+			return badID(k, id)
+		}
+		return CheckPupilID(pupil)
+	case KindCalendar:
+		if len(id) != 4 || !digits(id) {
+			return badID(k, id)
+		}
+	}
+	return nil
+}
+
+func badID(k Kind, id string) *text.Message {
+	if len(id) > maxID {
+		id = strings.ToValidUTF8(id[:maxID], "") + "…"
+	}
+	return text.New("schema.id", "kind", k.Label(), "id", strconv.Quote(id))
+}
