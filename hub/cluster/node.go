@@ -1,0 +1,382 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"shangu/hub/state"
+	"shangu/sync/change"
+	"shangu/sync/digest"
+	"shangu/sync/frame"
+	"shangu/sync/session"
+)
+
+// Node is one member of the cluster. Its methods may be called from many
+// goroutines at once.
+type Node struct {
+	cfg    Config
+	deps   Deps
+	log    *slog.Logger
+	raft   *raft.Raft
+	fsm    *fsm
+	ingest *coalescer
+	disk   *diskWatch
+	verify *verifier
+
+	leading atomic.Pointer[leadership] // nil while another node leads, or none
+
+	failed  chan struct{} // closed when the node cannot go on
+	failMu  sync.Mutex
+	failErr error
+
+	stop   context.CancelFunc
+	work   sync.WaitGroup // goroutines of this node
+	ctx    context.Context
+	closed sync.Once
+	closeE error
+}
+
+// leadership is one stretch of leading.
+type leadership struct {
+	ctx   context.Context // ends with the leadership
+	end   context.CancelFunc
+	ready chan struct{} // closed once all that earlier leaders committed is applied
+}
+
+// barrierTimeout bounds one try of a new leader to commit in its own term.
+const barrierTimeout = 10 * time.Second
+
+var _ session.Hub = (*Node)(nil)
+
+// Open starts a node. It takes over d.State and d.Transport, also when it
+// fails. A node without log and snapshots waits to be bootstrapped or to be
+// added by a leader.
+func Open(cfg Config, d Deps) (n *Node, err error) {
+	cfg = cfg.withDefaults()
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("open node %s: %w", cfg.ID, err), d.release())
+		}
+	}()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := d.fill(cfg); err != nil {
+		return nil, err
+	}
+	n = &Node{cfg: cfg, deps: d, log: d.Log, failed: make(chan struct{})}
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	n.fsm = newFSM(d.State, n.fail)
+	rc := cfg.raft(d.Log)
+	if rc.NoSnapshotRestoreOnStart, err = covered(d.Snapshots, d.State); err != nil {
+		return nil, err
+	}
+	notify := make(chan bool, 16)
+	rc.NotifyCh = notify
+	if n.raft, err = raft.NewRaft(rc, n.fsm, d.Logs, d.Logs, d.Snapshots, d.Transport); err != nil {
+		return nil, err
+	}
+	// An older snapshot may have been restored in place of a broken newest one;
+	// the log between the two is gone.
+	if err := n.fsm.restore; err != nil {
+		return nil, errors.Join(err, n.raft.Shutdown().Error())
+	}
+	n.disk = newDiskWatch(cfg.Dir, cfg.DiskFloor, d.Free, n.log)
+	n.verify = newVerifier(n.raft)
+	n.ingest = newCoalescer(n)
+	n.spawn(func() { n.watchLeadership(notify) })
+	n.spawn(func() { n.disk.run(n.ctx) })
+	n.spawn(func() { n.ingest.run(n.ctx) })
+	return n, nil
+}
+
+func (n *Node) spawn(f func()) {
+	n.work.Add(1)
+	go func() {
+		defer n.work.Done()
+		f()
+	}()
+}
+
+// fill opens what was not passed in.
+func (d *Deps) fill(cfg Config) error {
+	if d.State == nil || d.Transport == nil {
+		return errors.New("state and transport are needed")
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return err
+	}
+	if d.Snapshots == nil {
+		s, err := raft.NewFileSnapshotStoreWithLogger(cfg.Dir, cfg.Snapshots, bridge(d.Log))
+		if err != nil {
+			return fmt.Errorf("open snapshots: %w", err)
+		}
+		d.Snapshots = s
+	}
+	if d.Logs == nil {
+		l, err := OpenLog(cfg.LogStore, cfg.Dir, d.Log)
+		if err != nil {
+			return err
+		}
+		d.Logs = l
+	}
+	return nil
+}
+
+// release closes what a node took over, in the order that nothing writes to
+// what is closed already.
+func (d *Deps) release() error {
+	var errs []error
+	if c, ok := d.Transport.(io.Closer); ok {
+		errs = append(errs, c.Close())
+	}
+	if d.Logs != nil {
+		errs = append(errs, d.Logs.Close())
+	}
+	if d.State != nil {
+		errs = append(errs, d.State.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// fail marks the node as unable to go on. Main ends the process, and the
+// service manager starts it anew.
+func (n *Node) fail(err error) {
+	n.failMu.Lock()
+	defer n.failMu.Unlock()
+	if n.failErr == nil {
+		n.failErr = err
+		close(n.failed)
+		n.log.Error("node failed", "err", err)
+	}
+}
+
+// Failed is closed when the node cannot go on; Err says why.
+func (n *Node) Failed() <-chan struct{} { return n.failed }
+
+// Err is why the node cannot go on, nil while it can.
+func (n *Node) Err() error {
+	n.failMu.Lock()
+	defer n.failMu.Unlock()
+	return n.failErr
+}
+
+// ID is the node's name in the cluster.
+func (n *Node) ID() string { return n.cfg.ID }
+
+// Leader names the leader that this node knows of, with its addresses; ok is
+// false while there is none. Its API is "" until the leader has registered it.
+func (n *Node) Leader() (p Peer, ok bool) {
+	addr, id := n.raft.LeaderWithID()
+	if id == "" {
+		return Peer{}, false
+	}
+	p = Peer{ID: string(id), Raft: string(addr)}
+	if q, ok := n.peer(p.ID); ok {
+		p.API = q.API
+	}
+	return p, true
+}
+
+// Leads reports whether this node leads, as far as it knows.
+func (n *Node) Leads() bool { return n.leading.Load() != nil }
+
+func (n *Node) now() int64 { return n.deps.Now().Unix() }
+
+func (n *Node) peer(id string) (Peer, bool) {
+	peers, err := n.deps.State.Nodes()
+	if err != nil {
+		n.log.Error("read nodes", "err", err)
+	}
+	for _, p := range peers {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return Peer{}, false
+}
+
+// watchLeadership follows raft's word on who leads. It never blocks, because
+// raft waits for it.
+func (n *Node) watchLeadership(notify <-chan bool) {
+	for {
+		select {
+		case <-n.ctx.Done():
+			if l := n.leading.Swap(nil); l != nil {
+				l.end()
+			}
+			return
+		case leads := <-notify:
+			var l *leadership
+			if leads {
+				l = &leadership{ready: make(chan struct{})}
+				l.ctx, l.end = context.WithCancel(n.ctx)
+			}
+			if old := n.leading.Swap(l); old != nil {
+				old.end()
+			}
+			if leads {
+				n.spawn(func() { n.lead(l) })
+			}
+			n.log.Info("leadership", "leads", leads)
+		}
+	}
+}
+
+// lead does a new leader's first duties: to apply all that was committed before
+// it, and to be found.
+func (n *Node) lead(l *leadership) {
+	for n.raft.Barrier(barrierTimeout).Error() != nil {
+		if l.ctx.Err() != nil || n.raft.State() != raft.Leader {
+			return
+		}
+	}
+	close(l.ready)
+	if err := n.register(l.ctx); err != nil && l.ctx.Err() == nil {
+		n.log.Warn("leader could not register its addresses", "err", err)
+	}
+}
+
+// fresh returns when local reads include every write that was acknowledged
+// anywhere before the call. All writes of this leadership are applied here
+// before they are acknowledged, those before it by the barrier; so what remains
+// is to be sure that nobody else leads by now.
+func (n *Node) fresh(ctx context.Context) error {
+	l := n.leading.Load()
+	if l == nil {
+		return session.ErrNoLeader
+	}
+	select {
+	case <-l.ready:
+	case <-l.ctx.Done():
+		return session.ErrNoLeader
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := n.verify.check(ctx); err != nil {
+		return raftError(err)
+	}
+	return nil
+}
+
+// raftError turns raft's errors into the session's. Where raft does not know
+// whether the entry was committed the sender resends; the chain makes that
+// harmless.
+func raftError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, raft.ErrEnqueueTimeout):
+		return fmt.Errorf("%w: %w", session.ErrBusy, err)
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipLost),
+		errors.Is(err, raft.ErrAbortedByRestore), errors.Is(err, raft.ErrRaftShutdown),
+		errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, errFailed):
+		return fmt.Errorf("%w: %w", session.ErrNoLeader, err)
+	}
+	return err
+}
+
+// Ingest implements session.Hub. It works on the leader alone. A heartbeat
+// alone is answered from the state and costs no log entry.
+func (n *Node) Ingest(ctx context.Context, p session.Push) (session.Ack, error) {
+	if p.Pack == nil {
+		return n.heartbeat(ctx, p)
+	}
+	return n.ingest.push(ctx, p)
+}
+
+// heartbeat says whether the agent and the hub agree on where its chain ends.
+func (n *Node) heartbeat(ctx context.Context, p session.Push) (ack session.Ack, err error) {
+	if err := n.fresh(ctx); err != nil {
+		return ack, err
+	}
+	if d, ok, err := n.deps.State.Device(p.Caller.Device); err != nil {
+		return ack, fmt.Errorf("heartbeat: %w", err)
+	} else if ok && d.Revoked != 0 {
+		return ack, session.ErrRevoked
+	}
+	ack.Clock = p.Clock
+	ack.Applied, _ = n.deps.State.Applied()
+	_, ack.Tip, ack.Near, err = n.deps.State.Tip(p.Caller, p.Chain[:], p.Confirmed)
+	if errors.Is(err, session.ErrUnknownChain) && p.Epoch != [16]byte{} {
+		// A chain begins with its first pack.
+		ack.Tip = frame.Genesis(p.Chain)
+		ack.Near, err = ack.Tip, nil
+	}
+	if err != nil {
+		return ack, fmt.Errorf("heartbeat: %w", err)
+	}
+	if ack.Fits = ack.Tip.Seq == p.Confirmed; !ack.Fits {
+		ack.Verdicts, err = n.deps.State.Verdicts(p.Chain, p.Confirmed)
+	}
+	return ack, err
+}
+
+// Beat notes what an agent said of itself; the log takes it along with the next
+// pushes. A newer word of the same device replaces an older one.
+func (n *Node) Beat(b state.Beat) { n.ingest.beat(b) }
+
+// Tip implements session.Hub. It is linearizable, and works on the leader
+// alone.
+func (n *Node) Tip(ctx context.Context, c session.Caller, chain []byte, seq uint64) (full change.ChainID, tip, near frame.Tip, err error) {
+	if err := n.fresh(ctx); err != nil {
+		return full, tip, near, err
+	}
+	return n.deps.State.Tip(c, chain, seq)
+}
+
+// Verdicts implements session.Hub from the local state. On the leader it sees
+// what the caller's Ingest committed.
+func (n *Node) Verdicts(ctx context.Context, chain change.ChainID, after uint64) ([]session.Verdict, error) {
+	return n.deps.State.Verdicts(chain, after)
+}
+
+// Pull implements session.Hub from the local state.
+func (n *Node) Pull(ctx context.Context, c session.Caller, chain change.ChainID, cursor uint64, budget int) (session.Delta, error) {
+	return n.deps.State.Pull(c, chain, cursor, budget)
+}
+
+// Buckets implements session.Hub from the local state.
+func (n *Node) Buckets(ctx context.Context, c session.Caller) (digest.Set, error) {
+	return n.deps.State.Buckets(c)
+}
+
+// Bucket implements session.Hub from the local state.
+func (n *Node) Bucket(ctx context.Context, c session.Caller, b digest.Bucket) ([]*change.Doc, error) {
+	return n.deps.State.Bucket(c, b)
+}
+
+// Close stops the node: it takes no more pushes, hands leadership over, stops
+// raft and closes the state.
+func (n *Node) Close() error {
+	n.closed.Do(func() {
+		n.ingest.close()
+		var errs []error
+		if n.Leads() && len(n.voters()) > 1 {
+			if err := n.raft.LeadershipTransfer().Error(); err != nil {
+				n.log.Warn("leadership was not handed over", "err", err)
+			}
+		}
+		n.stop()
+		errs = append(errs, n.raft.Shutdown().Error())
+		n.work.Wait()
+		errs = append(errs, n.deps.release())
+		n.closeE = errors.Join(errs...)
+	})
+	return n.closeE
+}
