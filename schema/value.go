@@ -249,6 +249,11 @@ func readInt(b string) (n int64, rest string, ok bool) {
 		}
 		n = int64(u)
 	}
+	// A number that is not negative has an unsigned form of the same length,
+	// which is the canonical one.
+	if c >= 0xd0 && n >= 0 {
+		return 0, b, false
+	}
 	used := len(b) - len(rest)
 	return n, rest, used == intLen(n)
 }

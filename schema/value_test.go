@@ -120,7 +120,7 @@ func TestValuesThatAreNotCanonical(t *testing.T) {
 		deep = List(deep)
 	}
 	for name, v := range map[string]Value{
-		"empty": "", "int in too many bytes": "\xcc\x05", "int16 that fits int8": "\xd1\xff\xff", "uint64 past int64": "\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+		"empty": "", "int in too many bytes": "\xcc\x05", "int16 that fits int8": "\xd1\xff\xff", "signed form of a positive number": "\xd100", "uint64 past int64": "\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
 		"str8 of a short text": "\xd9\x01a", "str16 of a short text": Value("\xda\x00\x28" + strings.Repeat("a", 40)), "not UTF-8": "\xa1\xff",
 		"float": "\xca\x00\x00\x00\x00", "map": "\x81\x01\x02", "ext": "\xd4\x01\x02", "never used": "\xc1",
 		"bin16 of few bytes": "\xc5\x00\x01a", "array16 of few items": "\xdc\x00\x01\x01", "array that claims four thousand million": "\xdd\xff\xff\xff\xff",
