@@ -157,11 +157,11 @@ func help(w io.Writer, cmd *cobra.Command) {
 	}
 	if cmd.HasAvailableLocalFlags() {
 		head("host.help_flags")
-		fmt.Fprint(w, cmd.LocalFlags().FlagUsages())
+		fmt.Fprintln(w, strings.TrimRight(cmd.LocalFlags().FlagUsages(), "\n"))
 	}
 	if cmd.HasAvailableInheritedFlags() {
 		head("host.help_all_flags")
-		fmt.Fprint(w, cmd.InheritedFlags().FlagUsages())
+		fmt.Fprintln(w, strings.TrimRight(cmd.InheritedFlags().FlagUsages(), "\n"))
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -87,6 +88,10 @@ func (s Spec) Validate() error {
 			if r < ' ' || r == 0x7f {
 				return text.New("host.spec_control", "value", v)
 			}
+		}
+		// kardianos reads the unit as a template.
+		if strings.Contains(v, "{{") {
+			return text.New("host.spec_control", "value", v)
 		}
 	}
 	return nil

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"shangu/installer/host/cli"
+	"shangu/installer/host/service"
+	"shangu/schema/text"
+)
+
+// part is one of the two things that can be installed.
+type part struct {
+	name    string // agent or hub: the binary, and what people call it
+	service string // name at the service manager
+	run     string // the binary's command that is the service
+	title   string // id of the name in the list of services
+	about   string // id of a sentence about it
+}
+
+var parts = []part{
+	{"agent", service.AgentName, "run", "installer.title_agent", "installer.about_agent"},
+	{"hub", service.HubName, "serve", "installer.title_hub", "installer.about_hub"},
+}
+
+func findPart(name string) (part, error) {
+	for _, p := range parts {
+		if p.name == name {
+			return p, nil
+		}
+	}
+	return part{}, cli.Usage("installer.usage_part", "name", name)
+}
+
+// exe is a binary's file name.
+func exe(name string) string {
+	if runtime.GOOS == "windows" {
+		return name + ".exe"
+	}
+	return name
+}
+
+// programDir is where installed binaries lie: not where a package manager or
+// another product keeps its own.
+func programDir() string {
+	if runtime.GOOS == "windows" {
+		base := os.Getenv("ProgramFiles")
+		if base == "" {
+			base = `C:\Program Files`
+		}
+		return filepath.Join(base, "Shangu")
+	}
+	return "/opt/shangu/bin"
+}
+
+// dir is the data directory of a part: --dir, or that of the service if it is
+// installed, or the default.
+func (p part) dir(cmd *cobra.Command, st service.Status) (string, error) {
+	if cmd.Flags().Changed("dir") {
+		return cli.Dir(cmd)
+	}
+	if st.Dir != "" {
+		return st.Dir, nil
+	}
+	return cli.DefaultDir(p.name), nil
+}
+
+// spec describes the part's service.
+func (p part) spec(program, dir string, args []string) service.Spec {
+	return service.Spec{
+		Name: p.service, Title: text.New(p.title).Error(), About: text.New(p.about).Error(),
+		Program: program, Args: append([]string{p.run, "--dir", dir}, args...),
+		Dir: dir, User: p.service, LowPorts: p.name == "hub",
+	}
+}
