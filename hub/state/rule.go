@@ -1,0 +1,100 @@
+package state
+
+import (
+	"shangu/schema"
+	"shangu/schema/text"
+	"shangu/sync/change"
+	"shangu/sync/frame"
+)
+
+// checkEntry says which rule an entry breaks before its document is looked at.
+// Unknown kinds and fields break none.
+func checkEntry(k DocKey, e *change.Entry) *text.Message {
+	switch {
+	case e.ID == "" || len(e.ID) > maxID:
+		return text.New("state.bad_id")
+	case !goodName(k.Scope):
+		return text.New("state.bad_scope", "scope", k.Scope)
+	case len(e.Fields) == 0:
+		return text.New("state.no_fields")
+	case len(e.Fields) > maxFields:
+		return text.New("state.too_many_fields", "count", len(e.Fields), "max", maxFields)
+	}
+	for i := range e.Fields {
+		if m := schema.CheckField(k.Kind, e.Fields[i].Key, e.Fields[i].Value); m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// roleOf says in which role a writer changes a document, or why it may not.
+func roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role, *text.Message) {
+	if w.school == "" {
+		return schema.RoleDistrict, nil
+	}
+	denied := text.New("state.scope", "school", w.school, "scope", k.Scope)
+	switch k.Kind {
+	case schema.KindSchool, schema.KindAgreement, schema.KindProgramme, schema.KindQuarantine:
+		return schema.RoleNone, text.New("state.district_only", "kind", k.Kind)
+	case schema.KindCard:
+		if was == nil || k.Scope != w.school || !only(e, func(n schema.FieldNum) bool { return n == schema.CardSettled || n == schema.CardSettler }) {
+			return schema.RoleNone, text.New("state.card")
+		}
+	case schema.KindVisit:
+		if k.Scope == w.school {
+			if !only(e, func(n schema.FieldNum) bool { return schema.Owner(k.Kind, n) != schema.RoleHelper }) {
+				return schema.RoleNone, text.New("state.helper_field")
+			}
+			break
+		}
+		if was == nil || was.Value(schema.VisitHelper).Text() != w.school {
+			return schema.RoleNone, denied
+		}
+		if !only(e, func(n schema.FieldNum) bool { return schema.Owner(k.Kind, n) == schema.RoleHelper }) {
+			return schema.RoleNone, text.New("state.host_field")
+		}
+		return schema.RoleHelper, nil
+	}
+	if k.Scope != w.school {
+		return schema.RoleNone, denied
+	}
+	return schema.RoleHost, nil
+}
+
+func only(e *change.Entry, allowed func(schema.FieldNum) bool) bool {
+	for i := range e.Fields {
+		if !allowed(e.Fields[i].Key.Num) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkDoc says which rule a document breaks after a merge.
+func checkDoc(d *change.Doc) *text.Message {
+	if ms := schema.Validate(d.Kind, d.ID, d.Each); len(ms) > 0 {
+		return ms[0]
+	}
+	if size(d) > maxDoc {
+		return text.New("state.too_large", "max", maxDoc>>10)
+	}
+	return nil
+}
+
+// size is an upper bound on a document's canonical bytes without encoding it.
+func size(d *change.Doc) int {
+	n := len(d.Scope) + len(d.ID) + 32
+	for i := range d.Cells {
+		c := &d.Cells[i]
+		n += len(c.Key.Sub) + len(c.Value) + len(c.By) + 64 + 32*len(c.Also)
+	}
+	return n
+}
+
+// entryBytes returns an entry's canonical bytes, or false when they are more
+// than an entry may have.
+func entryBytes(chain change.ChainID, e *change.Entry) ([]byte, bool) {
+	raw := frame.AppendEntry(nil, chain, e)
+	return raw, len(raw) <= frame.MaxEntry
+}

@@ -1,0 +1,198 @@
+package state
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"shangu/sync/change"
+	"shangu/sync/disk"
+)
+
+// Options of Open. The zero value is good.
+type Options struct {
+	MemTable int64 // bytes of one Badger memtable; 0: 32 MiB, which is also the least
+	Cache    int   // chains, schools and devices kept in memory, each; 0: 4096
+}
+
+// minMemTable leaves room in one transaction for a part and the largest write
+// that can follow it.
+const minMemTable = 32 << 20
+
+func (o *Options) defaults() {
+	o.MemTable = max(o.MemTable, minMemTable)
+	if o.Cache == 0 {
+		o.Cache = 4096
+	}
+}
+
+// State is the replicated state on one node. One goroutine applies; any number
+// read.
+type State struct {
+	dir string
+	o   Options
+
+	applying sync.Mutex // held by ApplyBatch and Restore
+	broken   error      // after a failed write: nothing more is applied
+	chains   *lru[change.ChainID, *chain]
+	schools  *lru[string, *viewer]
+	devices  *lru[[16]byte, *device]
+
+	// beforeCommit, set by tests alone, fails a transaction before it is
+	// committed.
+	beforeCommit func() error
+
+	mu sync.RWMutex // guards db; held for writing only by a swap
+	db *badger.DB
+
+	atMu sync.Mutex // guards at
+	at   progress
+}
+
+// current is the file that names the directory of the database in use.
+const current = "CURRENT"
+
+// Open opens the state in dir, or makes an empty one.
+func Open(dir string, o Options) (*State, error) {
+	o.defaults()
+	s := &State{dir: dir, o: o}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	name, err := os.ReadFile(filepath.Join(dir, current))
+	switch {
+	case os.IsNotExist(err):
+		name = []byte("db-1")
+		if err := disk.WriteFile(filepath.Join(dir, current), name, 0o600); err != nil {
+			return nil, fmt.Errorf("open state: %w", err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	if s.db, s.at, err = openDB(filepath.Join(dir, string(name)), o); err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	s.forget()
+	// What a restore left behind when it was cut short.
+	others, err := filepath.Glob(filepath.Join(dir, "db-*"))
+	if err == nil {
+		for _, d := range others {
+			if filepath.Base(d) != string(name) {
+				err = os.RemoveAll(d)
+			}
+		}
+	}
+	if err != nil {
+		s.db.Close()
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	return s, nil
+}
+
+// forget empties the caches.
+func (s *State) forget() {
+	s.chains = newLRU[change.ChainID, *chain](s.o.Cache)
+	s.schools = newLRU[string, *viewer](s.o.Cache)
+	s.devices = newLRU[[16]byte, *device](s.o.Cache)
+}
+
+// badgerOptions are sized for a hub node beside raft on a small machine. All
+// values stay in the tree, so that there is no value log to collect.
+func badgerOptions(dir string, o Options) badger.Options {
+	return badger.DefaultOptions(dir).
+		WithLogger(nil).
+		WithSyncWrites(false).
+		WithDetectConflicts(false).
+		WithMetricsEnabled(false).
+		WithNumVersionsToKeep(1).
+		WithCompression(options.None).
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(16 << 20).
+		WithMemTableSize(o.MemTable).
+		WithNumMemtables(2).
+		WithNumLevelZeroTables(4).
+		WithNumLevelZeroTablesStall(12).
+		WithNumCompactors(2).
+		WithBaseTableSize(8 << 20).
+		WithBaseLevelSize(64 << 20).
+		WithValueThreshold(1 << 20).
+		WithValueLogFileSize(16 << 20)
+}
+
+func openDB(dir string, o Options) (*badger.DB, progress, error) {
+	var at progress
+	db, err := badger.Open(badgerOptions(dir, o))
+	if err != nil {
+		return nil, at, err
+	}
+	err = db.View(func(txn *badger.Txn) error {
+		v, err := lookup(txn, metaApplied)
+		if v == nil || err != nil {
+			return err
+		}
+		return decode(v, &at)
+	})
+	if err != nil {
+		db.Close()
+		return nil, at, err
+	}
+	return db, at, nil
+}
+
+// Close closes the store. Nothing may be running.
+func (s *State) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.db == nil {
+		return nil
+	}
+	err := s.db.Close()
+	s.db = nil
+	if err != nil {
+		return fmt.Errorf("close state: %w", err)
+	}
+	return nil
+}
+
+// Sync makes all that was applied durable.
+func (s *State) Sync() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.db.Sync(); err != nil {
+		return fmt.Errorf("sync state: %w", err)
+	}
+	return nil
+}
+
+// Applied returns the index and term of the last log entry that was applied
+// whole.
+func (s *State) Applied() (index, term uint64) {
+	at := s.progress()
+	return at.index, at.term
+}
+
+func (s *State) progress() progress {
+	s.atMu.Lock()
+	defer s.atMu.Unlock()
+	return s.at
+}
+
+func (s *State) setProgress(at progress) {
+	s.atMu.Lock()
+	s.at = at
+	s.atMu.Unlock()
+}
+
+// view runs f in one read transaction.
+func (s *State) view(op string, f func(txn *badger.Txn) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.db.View(f); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
+}
