@@ -1,0 +1,166 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"shangu/hub/authority"
+	"shangu/sync/change"
+	"shangu/sync/identity"
+	"shangu/sync/session"
+)
+
+// sync answers POST /v1/sync: one request of a session, from a device with a
+// certificate.
+func (g *Gate) sync(w http.ResponseWriter, r *http.Request) {
+	subject, ok := peer(r)
+	if !ok || subject.School == "" {
+		refuse(w, http.StatusUnauthorized, "gate.no_certificate")
+		return
+	}
+	caller, known, ok := g.welcome(w, subject.Device)
+	if !ok {
+		return
+	}
+	if !known {
+		// A node that lags behind the leader may not know a new device yet.
+		caller.School = subject.School
+	}
+	body, ok := g.read(w, r, session.MaxRequest)
+	if !ok {
+		return
+	}
+	if g.c.Cluster.Leads() {
+		if !known {
+			refuse(w, http.StatusForbidden, "gate.unknown_device")
+			return
+		}
+		g.serve(w, r, caller, body)
+		return
+	}
+	g.forward(w, r, caller, body)
+}
+
+// forwarded answers a device's request that another node passed on. It goes no
+// further: nodes that disagree on who leads would play ball with it.
+func (g *Gate) forwarded(w http.ResponseWriter, r *http.Request) {
+	subject, ok := peer(r)
+	if !ok || subject.Node == "" {
+		refuse(w, http.StatusForbidden, "gate.nodes_only")
+		return
+	}
+	device, err := identity.ParseDevice(r.Header.Get(headerDevice))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "gate.nodes_only")
+		return
+	}
+	caller, known, ok := g.welcome(w, device)
+	if !ok {
+		return
+	}
+	if !g.c.Cluster.Leads() {
+		g.later(w, http.StatusServiceUnavailable, "gate.no_leader")
+		return
+	}
+	if !known {
+		refuse(w, http.StatusForbidden, "gate.unknown_device")
+		return
+	}
+	if body, ok := g.read(w, r, session.MaxRequest); ok {
+		g.serve(w, r, caller, body)
+	}
+}
+
+// peer is whom the client's certificate speaks for. TLS has verified it, in
+// this connection or in the one that it resumes.
+func peer(r *http.Request) (authority.Subject, bool) {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 || len(r.TLS.VerifiedChains) == 0 {
+		return authority.Subject{}, false
+	}
+	s, err := authority.SubjectOf(r.TLS.PeerCertificates[0])
+	return s, err == nil
+}
+
+// welcome looks a device up, at every request: a connection outlives a
+// revocation, and so does a session ticket.
+func (g *Gate) welcome(w http.ResponseWriter, device [16]byte) (c session.Caller, known, ok bool) {
+	d, known, err := g.c.Registry.Device(device)
+	switch {
+	case err != nil:
+		g.c.Log.Error("look up device", "device", identity.FormatDevice(device), "err", err.Error())
+		g.later(w, http.StatusServiceUnavailable, "gate.no_leader")
+		return c, false, false
+	case known && d.Revoked:
+		refuse(w, http.StatusForbidden, "gate.revoked")
+		return c, false, false
+	}
+	return session.Caller{Device: device, School: d.School}, known, true
+}
+
+// serve answers a request on the leader. When too many are under way a
+// heartbeat is still taken and answered, and a push sent away.
+func (g *Gate) serve(w http.ResponseWriter, r *http.Request, c session.Caller, body []byte) {
+	var hub session.Hub = g.c.Cluster
+	select {
+	case g.working <- struct{}{}:
+		defer func() { <-g.working }()
+	default:
+		g.metrics.busy.Inc()
+		hub = busy{hub}
+	}
+	now := g.c.Now().Unix()
+	a := session.Serve(r.Context(), hub, g.district, c, now, body)
+	if a.Err == nil || errors.Is(a.Err, session.ErrBusy) {
+		g.c.Heard(c, now, a.Beat)
+	}
+	if a.Err != nil {
+		g.c.Log.Info("request not served", "device", identity.FormatDevice(c.Device), "school", c.School, "err", a.Err.Error())
+	}
+	g.metrics.entries.Add(float64(a.Entries))
+	g.reply(w, http.StatusOK, a.Body)
+}
+
+// forward passes a request on to the leader.
+func (g *Gate) forward(w http.ResponseWriter, r *http.Request, c session.Caller, body []byte) {
+	api := g.c.LeaderAPI()
+	if api == "" || g.c.Cluster.Leads() {
+		g.later(w, http.StatusServiceUnavailable, "gate.no_leader")
+		return
+	}
+	select {
+	case g.working <- struct{}{}:
+		defer func() { <-g.working }()
+	default:
+		g.metrics.busy.Inc()
+		g.later(w, http.StatusTooManyRequests, "gate.busy")
+		return
+	}
+	a, err := g.peers.sync(r.Context(), api, c, body)
+	if err != nil {
+		g.c.Log.Info("leader did not answer", "leader", api, "err", err.Error())
+		g.later(w, http.StatusServiceUnavailable, "gate.no_leader")
+		return
+	}
+	if a.retry != "" {
+		w.Header().Set("Retry-After", a.retry)
+	}
+	g.reply(w, a.status, a.body)
+}
+
+// busy is the hub while it has too much to do: it looks at chains, so that
+// heartbeats and lost receipts are answered, and takes and gives nothing else.
+type busy struct{ session.Hub }
+
+// Ingest implements session.Hub.
+func (b busy) Ingest(ctx context.Context, p session.Push) (session.Ack, error) {
+	if p.Pack != nil {
+		return session.Ack{}, session.ErrBusy
+	}
+	return b.Hub.Ingest(ctx, p)
+}
+
+// Pull implements session.Hub.
+func (busy) Pull(context.Context, session.Caller, change.ChainID, uint64, int) (session.Delta, error) {
+	return session.Delta{}, session.ErrBusy
+}

@@ -1,0 +1,49 @@
+package gate
+
+import (
+	"crypto/tls"
+	"slices"
+
+	"shangu/sync/identity"
+	"shangu/sync/link"
+)
+
+// tlsConfig serves three sorts of clients, told apart by the name that they
+// ask for: agents and nodes know the CA and get the leaf alone; a machine that
+// enrols gets the CA along, for its token's pin, and is not asked for a
+// certificate; anybody else is a browser or a tool.
+func (g *Gate) tlsConfig() *tls.Config {
+	t := g.newTickets()
+	base := &tls.Config{
+		MinVersion: tls.VersionTLS13, CurvePreferences: link.Curves(g.c.Hybrid), Time: g.c.Now,
+		WrapSession: t.wrap, UnwrapSession: t.unwrap,
+	}
+	agents := base.Clone()
+	agents.Certificates = []tls.Certificate{g.c.Node.Certificate}
+	agents.ClientAuth, agents.ClientCAs = tls.VerifyClientCertIfGiven, g.c.Secrets.Roots()
+
+	full := g.c.Node.Certificate
+	full.Certificate = append(slices.Clone(full.Certificate), g.c.Secrets.CA.Raw)
+	strangers := base.Clone()
+	strangers.Certificates = []tls.Certificate{full}
+
+	browsers := base.Clone()
+	browsers.Certificates = []tls.Certificate{g.c.Node.Browser}
+
+	tools := agents.Clone()
+	tools.Certificates = strangers.Certificates
+
+	outer := base.Clone()
+	outer.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		switch {
+		case h.ServerName == identity.ServerName:
+			return agents, nil
+		case h.ServerName == identity.EnrolName:
+			return strangers, nil
+		case !slices.Contains(h.SignatureSchemes, tls.Ed25519):
+			return browsers, nil
+		}
+		return tools, nil
+	}
+	return outer
+}
