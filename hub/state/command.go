@@ -64,7 +64,7 @@ type ingest struct {
 
 func (c *ingest) walk(w *wire) {
 	w.int64(&c.now)
-	list(w, &c.pushes, func(w *wire, p *session.Push) { w.record((*push)(p)) })
+	listOf(w, &c.pushes, func(w *wire, p *session.Push) { w.record((*push)(p)) })
 	records(w, &c.beats)
 }
 
@@ -108,7 +108,7 @@ func (c *Change) walk(w *wire) {
 }
 
 func walkFields(w *wire, fields *[]change.Field) {
-	list(w, fields, func(w *wire, f *change.Field) { w.record((*field)(f)) })
+	listOf(w, fields, func(w *wire, f *change.Field) { w.record((*field)(f)) })
 }
 
 type field change.Field

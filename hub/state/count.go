@@ -60,7 +60,7 @@ func (m *Month) walk(w *wire) {
 	w.int64(&m.NoClass)
 	w.int64(&m.Roll)
 	status := m.Status[:]
-	list(w, &status, func(w *wire, n *int64) { w.int64(n) })
+	listOf(w, &status, func(w *wire, n *int64) { w.int64(n) })
 	if w.dec != nil && w.err == nil {
 		copy(m.Status[:], status)
 	}

@@ -75,7 +75,7 @@ func splitDocKey(b []byte) (k DocKey, ok bool) {
 	if i < 0 || len(b) < i+3 {
 		return k, false
 	}
-	return DocKey{string(b[:i]), schema.Kind(binary.BigEndian.Uint16(b[i+1:])), string(b[i+3:])}, true
+	return DocKey{Scope: string(b[:i]), Kind: schema.Kind(binary.BigEndian.Uint16(b[i+1:])), ID: string(b[i+3:])}, true
 }
 
 func feedKey(viewer string, last uint64) []byte {

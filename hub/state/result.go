@@ -69,7 +69,7 @@ func (r *IngestResult) walk(w *wire) {
 	walkTip(w, &a.Tip)
 	w.bool(&a.Fits)
 	walkTip(w, &a.Near)
-	list(w, &a.Verdicts, func(w *wire, v *session.Verdict) { w.record((*verdict)(v)) })
+	listOf(w, &a.Verdicts, func(w *wire, v *session.Verdict) { w.record((*verdict)(v)) })
 	w.int64(&a.Clock.Hub)
 	w.int64(&a.Clock.At)
 	w.uint32(&a.Clock.Boot)

@@ -215,8 +215,8 @@ func (w *wire) ref(v *change.Ref) {
 	w.uint64(&v.Seq)
 }
 
-// list walks a list of anything; each is called for every item.
-func list[T any](w *wire, v *[]T, each func(w *wire, item *T)) {
+// listOf walks a list of anything; each is called for every item.
+func listOf[T any](w *wire, v *[]T, each func(w *wire, item *T)) {
 	if w.dec == nil {
 		w.n++
 		outer := w.n
@@ -250,7 +250,7 @@ func records[T any, P interface {
 	*T
 	record
 }](w *wire, v *[]T) {
-	list(w, v, func(w *wire, item *T) { w.record(P(item)) })
+	listOf(w, v, func(w *wire, item *T) { w.record(P(item)) })
 }
 
 func appendInt(b []byte, n int64) []byte {
