@@ -48,6 +48,7 @@ type Config struct {
 	Registry  authority.Registry
 	Cluster   Cluster
 	LeaderAPI func() string // host:port of the leader's gate, "" while there is none
+	Peers     *Peers        // to other nodes' gates; nil: its own
 	// Heard takes what a device said of itself; nil drops it.
 	Heard   func(c session.Caller, now int64, b session.Heartbeat)
 	Pages   http.Handler         // what browsers see under /; nil: nothing
@@ -88,6 +89,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Peers == nil {
+		c.Peers = NewPeers(c.Secrets, c.Node, c.Now)
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader
@@ -134,7 +138,7 @@ func New(c Config) (*Gate, error) {
 		return nil, err
 	}
 	g := &Gate{
-		c: c, peers: NewPeers(c.Secrets, c.Node, c.Now), metrics: newMetrics(c.Metrics),
+		c: c, peers: c.Peers, metrics: newMetrics(c.Metrics),
 		district: session.District{Cluster: c.Secrets.Cluster, Key: c.Secrets.Receipt},
 		working:  make(chan struct{}, c.Working), reading: make(chan struct{}, c.Reading),
 	}
@@ -170,10 +174,6 @@ func (g *Gate) Close(ctx context.Context) error {
 	g.peers.Close()
 	return err
 }
-
-// Peers carries calls to other nodes' gates; it serves as the cluster's
-// Forwarder.
-func (g *Gate) Peers() *Peers { return g.peers }
 
 func (g *Gate) routes() http.Handler {
 	mux := http.NewServeMux()

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +14,6 @@ import (
 	"shangu/hub/authority"
 	"shangu/schema/text"
 	"shangu/sync/identity"
-	"shangu/sync/link"
 	"shangu/sync/session"
 )
 
@@ -32,7 +29,8 @@ const headerDevice = "Shangu-Device"
 // maxCall bounds what nodes send each other, in bytes.
 const maxCall = 17 << 20
 
-// Peers speaks to other nodes' gates over node TLS.
+// Peers speaks to other nodes' gates over node TLS. It is the cluster's
+// Forwarder.
 type Peers struct{ client *http.Transport }
 
 // NewPeers makes the client of a node.
@@ -115,41 +113,4 @@ func readAll(r io.Reader, limit int) ([]byte, error) {
 		err = fmt.Errorf("more than %d bytes", limit)
 	}
 	return b, err
-}
-
-// Join asks the node at url for a place in its cluster and returns the bundle,
-// checked against the token's pin. The request's secret is the token's.
-func Join(ctx context.Context, url string, t identity.Token, r authority.JoinRequest, now func() time.Time) (*authority.Bundle, *authority.Secrets, error) {
-	r.Secret = t.Secret
-	body, err := json.Marshal(&r)
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode join request: %w", err)
-	}
-	transport := &http.Transport{
-		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, TLSClientConfig: link.Pinned(t.Pin, now),
-		TLSHandshakeTimeout: 10 * time.Second, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
-		DisableCompression: true, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
-	}
-	p := &Peers{transport}
-	defer p.Close()
-	resp, err := p.post(ctx, url, "/v1/node/join", body, nil)
-	if err != nil {
-		id := "gate.join_unreachable"
-		if errors.Is(err, link.ErrNotHub) {
-			id = "gate.join_other"
-		}
-		return nil, nil, text.Wrap(err, id, "url", url)
-	}
-	if resp.status != http.StatusOK {
-		return nil, nil, &link.Refusal{Message: text.Parse(string(resp.body)), Cause: session.ErrRefused}
-	}
-	var b authority.Bundle
-	if err := json.Unmarshal(resp.body, &b); err != nil {
-		return nil, nil, fmt.Errorf("read join bundle: %w", err)
-	}
-	s, err := b.Open(t.Pin)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open join bundle: %w", err)
-	}
-	return &b, s, nil
 }
