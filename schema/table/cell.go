@@ -152,15 +152,21 @@ func parseMonth(s string, base schema.Date) (int, bool) {
 	return parseMonth(d.String(), base)
 }
 
-// parseTenths reads a number with at most one decimal as tenths. What binary
-// fractions make of it (2.9999999999999996) is mended.
-func parseTenths(s string) (int64, bool) {
-	f, err := strconv.ParseFloat(fold(s), 64)
-	if err != nil || math.IsNaN(f) || math.Abs(f) > 1e9 {
+// parseDecimal reads a number with at most so many decimals as a whole number
+// of tenths (1) or hundredths (2). What binary fractions make of it
+// (2.9999999999999996) is mended.
+func parseDecimal(s string, decimals int) (int64, bool) {
+	s = fold(s)
+	if s == "" || strings.Trim(s, "0123456789.+-eE") != "" {
 		return 0, false
 	}
-	t := math.Round(f * 10)
-	return int64(t), math.Abs(f*10-t) < 1e-6
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.Abs(f) > 1e10 {
+		return 0, false
+	}
+	f *= math.Pow10(decimals)
+	n := math.Round(f)
+	return int64(n), math.Abs(f-n) < 1e-6
 }
 
 // parseInt reads a whole number.

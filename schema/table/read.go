@@ -48,7 +48,7 @@ func Read(data []byte, spec *Spec, problems *Problems, each func(*Row)) Info {
 func read(name string, data []byte, spec *Spec, problems *Problems, each func(*Row)) (info Info) {
 	before := problems.Len()
 	defer func() {
-		if info.Rows == 0 && problems.Len() == before {
+		if info.Rows == 0 && !spec.Empty && problems.Len() == before {
 			problems.Add(Problem{Sheet: name, Message: text.New("table.no_rows", "table", spec.Title)})
 		}
 	}()

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -75,14 +76,16 @@ func (r *Row) Int(c int, lo, hi int64) (int64, bool) {
 	return n, true
 }
 
-// Tenths returns a cell's number, with at most one decimal, as tenths.
-func (r *Row) Tenths(c int, lo, hi int64) (int64, bool) {
+// Decimal returns a cell's number from lo to hi, with at most one (two)
+// decimals, as a whole number of tenths (hundredths).
+func (r *Row) Decimal(c, decimals int, lo, hi int64) (int64, bool) {
 	if r.cells[c] == "" {
 		return 0, false
 	}
-	n, ok := parseTenths(r.cells[c])
-	if !ok || n < lo*10 || n > hi*10 {
-		r.Fail(c, text.New("table.no_tenths", "value", r.cells[c], "low", lo, "high", hi))
+	n, ok := parseDecimal(r.cells[c], decimals)
+	unit := int64(math.Pow10(decimals))
+	if !ok || n < lo*unit || n > hi*unit {
+		r.Fail(c, text.New("table.no_decimal", "value", r.cells[c], "low", lo, "high", hi, "decimals", decimals))
 		return 0, false
 	}
 	return n, true

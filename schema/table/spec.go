@@ -15,7 +15,8 @@ type Column struct {
 	Titles   []string // headings in files made by people; exports write the first
 	Required bool     // a table without this column is refused
 	Filler   bool     // a row with nothing else in it is empty: 序号
-	Private  bool     // known and never taken in: identity card number, address
+	Private  bool     // known and not taken in: identity card number, address
+	Guarded  bool     // taken in and not written by exports
 }
 
 // label names the column for a message.
@@ -26,6 +27,7 @@ func (c *Column) label() text.Label { return text.Label{ZH: c.Titles[0], EN: c.N
 type Spec struct {
 	Title   text.Label // what the table is called: 学生花名册
 	Columns []Column
+	Empty   bool // a table without rows is a table
 	index   map[string]int
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 
@@ -32,26 +33,28 @@ func FormatOf(name string) Format {
 	return 0
 }
 
-// Tenths is a number in tenths, written as 5 or 5.5.
-type Tenths int64
-
-// String is the number in digits.
-func (t Tenths) String() string {
-	if t%10 == 0 {
-		return strconv.FormatInt(int64(t)/10, 10)
-	}
-	return strconv.FormatFloat(float64(t)/10, 'f', 1, 64)
+// Decimal is a number in tenths (Digits 1) or hundredths (2), written as 5 or 5.5.
+type Decimal struct {
+	N      int64
+	Digits int
 }
 
-// Write writes a table: the spec's Chinese headings, but for private columns, and
-// the rows, whose cells are in the order of all the spec's columns and hold a
-// string, an int, an int64, a Tenths, or nil for nothing. The error of a row
+// String is the number in digits, without zeros at its end.
+func (d Decimal) String() string {
+	return strconv.FormatFloat(d.float(), 'f', -1, 64)
+}
+
+func (d Decimal) float() float64 { return float64(d.N) / math.Pow10(d.Digits) }
+
+// Write writes a table: the spec's Chinese headings, but for private and guarded
+// columns, and the rows, whose cells are in the order of all the spec's columns
+// and hold a string, an int, an int64, a Decimal, or nil for nothing. The error of a row
 // that could not be made is returned and leaves w with part of the table.
 func Write(w io.Writer, f Format, spec *Spec, title string, rows iter.Seq2[[]any, error]) error {
 	var cols []int
 	var head []any
 	for i := range spec.Columns {
-		if !spec.Columns[i].Private {
+		if !spec.Columns[i].Private && !spec.Columns[i].Guarded {
 			cols = append(cols, i)
 			head = append(head, spec.Columns[i].Titles[0])
 		}
@@ -168,8 +171,8 @@ func writeWorkbook(w io.Writer, sheetName, title string, head []any, rows iter.S
 		}
 		row := pick(cells)
 		for i, c := range row {
-			if t, ok := c.(Tenths); ok {
-				row[i] = float64(t) / 10
+			if d, ok := c.(Decimal); ok {
+				row[i] = d.float()
 			}
 		}
 		if err := out.SetRow("A"+strconv.Itoa(n), row); err != nil {

@@ -1,0 +1,200 @@
+package intake
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+
+	"shangu/schema"
+	"shangu/schema/table"
+	"shangu/schema/text"
+	"shangu/sync/change"
+)
+
+// View reads the store's present documents: what the hub confirmed with the
+// own pending entries on top.
+type View interface {
+	// Doc returns a document, nil if there is none. Scope "" is the own school.
+	Doc(scope string, kind schema.Kind, id string) (*change.Doc, error)
+	// Docs yields the documents of a kind, of all scopes, whose ids begin with prefix.
+	Docs(kind schema.Kind, prefix string) iter.Seq2[*change.Doc, error]
+}
+
+// Kind is a sort of file.
+type Kind string
+
+// Kinds of files.
+const (
+	Roster     Kind = "roster"
+	Teachers   Kind = "teachers"
+	Attendance Kind = "attendance"
+	Visits     Kind = "visits"
+	Training   Kind = "training"
+)
+
+// Kinds lists them in the order in which a new school imports them.
+func Kinds() []Kind { return []Kind{Roster, Teachers, Attendance, Visits, Training} }
+
+// ParseKind reads the name of a kind.
+func ParseKind(s string) (Kind, error) {
+	if k := Kind(strings.ToLower(s)); slices.Contains(Kinds(), k) {
+		return k, nil
+	}
+	var names []string
+	for _, k := range Kinds() {
+		names = append(names, string(k))
+	}
+	return "", text.New("intake.kind", "kind", s, "kinds", strings.Join(names, ", "))
+}
+
+// Options are what a file does not say.
+type Options struct {
+	Today schema.Date // by the trusted clock; dates what a roster only shows as it stands
+	Year  int         // the school year that a roster is for; 0: as the file says
+}
+
+// Edit is one change to one document of the own school.
+type Edit struct {
+	Kind   schema.Kind
+	ID     string
+	Fields []change.Field // sorted by key, with the versions that the plan was made against
+}
+
+// Plan is what an import would do.
+type Plan struct {
+	Kind    Kind
+	Rows    int // rows of the file that hold data
+	New     int // pupils, teachers, sheets, visits or training records that are new
+	Changed int
+	Same    int
+	Edits   []Edit          // one entry each, in the order in which they are to be committed
+	Notes   []table.Problem // what the clerk should know and that does not stop the import
+}
+
+// MarshalJSON writes {"kind","rows","new","changed","same","entries"}, and
+// "notes" if there are any.
+func (p *Plan) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Kind    Kind            `json:"kind"`
+		Rows    int             `json:"rows"`
+		New     int             `json:"new"`
+		Changed int             `json:"changed"`
+		Same    int             `json:"same"`
+		Entries int             `json:"entries"`
+		Notes   []table.Problem `json:"notes,omitempty"`
+	}{p.Kind, p.Rows, p.New, p.Changed, p.Same, len(p.Edits), p.Notes})
+}
+
+// Read makes the plan of importing a file. What is wrong with the file comes
+// back as *table.Problems; any other error is of the view.
+func Read(kind Kind, name string, data []byte, view View, o Options) (*Plan, error) {
+	p := &planner{view: view, today: o.Today, year: o.Year, plan: &Plan{Kind: kind}}
+	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
+	var err error
+	switch {
+	case strings.HasPrefix(base, "~$") || strings.HasPrefix(base, ".~lock."):
+		p.problems.Fail(text.New("intake.lock_file", "file", base))
+	case kind == Roster && table.IsArchive(data):
+		err = p.oneRoster(data)
+	case kind == Roster:
+		err = p.roster(data)
+	case kind == Teachers:
+		err = p.teachers(data)
+	case kind == Attendance:
+		err = p.attendance(data)
+	case kind == Visits:
+		err = p.visits(data)
+	case kind == Training:
+		err = p.training(data)
+	default:
+		_, err = ParseKind(string(kind))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("import %s: %w", kind, err)
+	}
+	if err := p.problems.Err(); err != nil {
+		return nil, err
+	}
+	return p.plan, nil
+}
+
+// planner makes one plan.
+type planner struct {
+	view     View
+	today    schema.Date
+	year     int
+	problems table.Problems
+	plan     *Plan
+}
+
+// outcome is what a row or document came to.
+type outcome int
+
+const (
+	same outcome = iota
+	changed
+	created
+)
+
+func (p *planner) count(o outcome) {
+	switch o {
+	case created:
+		p.plan.New++
+	case changed:
+		p.plan.Changed++
+	default:
+		p.plan.Same++
+	}
+}
+
+// maxNotes is how many notes are kept; they are advice, not a log.
+const maxNotes = 50
+
+func (p *planner) note(at table.Problem) {
+	if len(p.plan.Notes) < maxNotes {
+		p.plan.Notes = append(p.plan.Notes, at)
+	}
+}
+
+// read reads a table and notes which of its columns were left out on purpose.
+func (p *planner) read(data []byte, spec *table.Spec, each func(*table.Row)) {
+	info := table.Read(data, spec, &p.problems, each)
+	p.plan.Rows += info.Rows
+	if len(info.Private) > 0 {
+		slices.Sort(info.Private)
+		p.note(table.Problem{Message: text.New("intake.private", "columns", strings.Join(slices.Compact(info.Private), "、"))})
+	}
+}
+
+// own yields the own school's documents of a kind.
+func (p *planner) own(kind schema.Kind, prefix string) iter.Seq2[*change.Doc, error] {
+	return own(p.view, kind, prefix)
+}
+
+func own(v View, kind schema.Kind, prefix string) iter.Seq2[*change.Doc, error] {
+	return func(yield func(*change.Doc, error) bool) {
+		for d, err := range v.Docs(kind, prefix) {
+			if err == nil && d.Scope != "" {
+				continue
+			}
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
+}
+
+// load reads the own school's documents of a kind by id.
+func (p *planner) load(kind schema.Kind) (map[string]*change.Doc, error) {
+	out := map[string]*change.Doc{}
+	for d, err := range p.own(kind, "") {
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", kind, err)
+		}
+		out[d.ID] = d
+	}
+	return out, nil
+}
