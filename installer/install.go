@@ -126,6 +126,7 @@ func install(cmd *cobra.Command, p plan, name string, args []string) error {
 		return err
 	}
 	program := filepath.Join(programDir(), exe(name))
+	openUmask()
 	binary, err := p.read(name)
 	if err != nil {
 		return err

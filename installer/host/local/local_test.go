@@ -40,7 +40,8 @@ func act(role, dir string) error {
 	defer held.Release()
 	if role == "lock" {
 		fmt.Println("ready")
-		select {}
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return err
 	}
 	l, err := Listen(dir)
 	if err != nil {
@@ -52,12 +53,28 @@ func act(role, dir string) error {
 	}))
 }
 
+// tempDir is t.TempDir but for Wine, where Go's RemoveAll does not work and
+// would fail the test.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "local-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // another starts this binary in a role on dir and waits until it is at it.
 func another(t *testing.T, role, dir string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), actAs+"="+role+":"+dir)
 	cmd.Stderr = os.Stderr
+	// It lives until its input ends or it is killed.
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +104,7 @@ func get(t *testing.T, c *http.Client) string {
 }
 
 func TestLockKeepsASecondProcessOut(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	cmd := another(t, "lock", dir)
 	_, err := Lock(dir)
 	if !errors.Is(err, ErrHeld) {
@@ -115,13 +132,13 @@ func TestLockKeepsASecondProcessOut(t *testing.T) {
 }
 
 func TestLockOfAMissingDirectory(t *testing.T) {
-	if _, err := Lock(filepath.Join(t.TempDir(), "none")); err == nil || errors.Is(err, ErrHeld) {
+	if _, err := Lock(filepath.Join(tempDir(t), "none")); err == nil || errors.Is(err, ErrHeld) {
 		t.Fatalf("got %v", err)
 	}
 }
 
 func TestServeAnswersUntilTheContextEnds(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	if _, ok := Client(dir); ok {
 		t.Fatal("a client of nobody")
 	}
@@ -181,7 +198,7 @@ func TestServeAnswersUntilTheContextEnds(t *testing.T) {
 }
 
 func TestAKilledServiceLeavesNothingInTheWay(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	cmd := another(t, "serve", dir)
 	c, ok := Client(dir)
 	if !ok {
@@ -209,7 +226,7 @@ func TestALongPath(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
 		t.Skip("only Linux and Windows reach a socket in a directory with a long path")
 	}
-	dir := filepath.Join(t.TempDir(), strings.Repeat("山谷中心小学/", 8))
+	dir := filepath.Join(tempDir(t), strings.Repeat("山谷中心小学/", 8))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +241,7 @@ func TestALongPath(t *testing.T) {
 }
 
 func TestReach(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	c, held, err := Reach(ctx, dir)
@@ -261,7 +278,7 @@ func TestReach(t *testing.T) {
 
 // The loopback door is the one of Windows; its handshake is the same anywhere.
 func TestLoopbackHandshake(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	write := func(path string, data []byte) error { return os.WriteFile(path, data, 0o600) }
 	l, err := listenLoopback(dir, write)
 	if err != nil {
@@ -294,7 +311,7 @@ func TestLoopbackHandshake(t *testing.T) {
 		}
 	})
 	t.Run("a wrong key is refused", func(t *testing.T) {
-		other := t.TempDir()
+		other := tempDir(t)
 		if err := write(filepath.Join(other, addressName), fmt.Appendf(nil, "%s %064x\n", l.Addr(), 7)); err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +338,7 @@ func TestLoopbackHandshake(t *testing.T) {
 			rest, _ := io.ReadAll(conn)
 			heard <- rest
 		}()
-		stale := t.TempDir()
+		stale := tempDir(t)
 		if err := write(filepath.Join(stale, addressName), fmt.Appendf(nil, "%s %064x\n", squat.Addr(), 7)); err != nil {
 			t.Fatal(err)
 		}

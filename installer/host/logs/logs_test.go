@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +105,9 @@ func TestRecentIsBounded(t *testing.T) {
 
 // Whatever becomes of the files, logging goes on and comes back.
 func TestALostDirectoryDoesNotStopTheWork(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not remove a directory with an open file")
+	}
 	dir := filepath.Join(t.TempDir(), "log")
 	path := filepath.Join(dir, "agent.log")
 	l, err := Open(Options{Path: path, MaxBytes: 200})

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -45,7 +47,7 @@ func Install(ctx context.Context, s Spec) error {
 	if err := makeAccount(ctx, s.User, s.Dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+	if err := makeDir(s.Dir); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	old, err := Query(ctx, s.Name)
@@ -75,6 +77,18 @@ func hidden(dir string) bool {
 		}
 	}
 	return false
+}
+
+// makeDir makes the data directory private; those above it must let the
+// service's account through.
+func makeDir(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 func makeAccount(ctx context.Context, name, home string) error {

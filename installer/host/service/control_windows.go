@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"time"
+	"unsafe"
 
 	kardianos "github.com/kardianos/service"
 	"golang.org/x/sys/windows"
@@ -90,7 +91,8 @@ func Install(ctx context.Context, s Spec) error {
 			return fmt.Errorf("set recovery of %s: %w", s.Name, err)
 		}
 		// Without it Windows restarts after a crash, but not after exit code 1.
-		if err := h.SetRecoveryActionsOnNonCrashFailures(true); err != nil {
+		// Wine has no such setting, nor recovery at all.
+		if err := h.SetRecoveryActionsOnNonCrashFailures(true); err != nil && !errors.Is(err, windows.ERROR_INVALID_LEVEL) {
 			return fmt.Errorf("set recovery of %s: %w", s.Name, err)
 		}
 		return nil
@@ -176,16 +178,16 @@ func Query(_ context.Context, name string) (Status, error) {
 		if err != nil {
 			return fmt.Errorf("query %s: %w", name, err)
 		}
-		c, err := h.Config()
+		start, line, err := config(h)
 		if err != nil {
 			return fmt.Errorf("query %s: %w", name, err)
 		}
 		st.Installed = true
 		st.Running = q.State == svc.Running
 		st.State = states[q.State]
-		st.Enabled = c.StartType == mgr.StartAutomatic
+		st.Enabled = start == mgr.StartAutomatic
 		st.PID = int(q.ProcessId)
-		if args, err := windows.DecomposeCommandLine(c.BinaryPathName); err == nil && len(args) > 0 {
+		if args, err := windows.DecomposeCommandLine(line); err == nil && len(args) > 0 {
 			st.Program = args[0]
 			for i, a := range args[:len(args)-1] {
 				if a == "--dir" {
@@ -199,6 +201,23 @@ func Query(_ context.Context, name string) (Status, error) {
 		err = nil
 	}
 	return st, err
+}
+
+// config reads how a service starts and its command line. mgr's own Config asks
+// for much more, some of which Wine does not have.
+func config(h *mgr.Service) (start uint32, line string, err error) {
+	size := uint32(1024)
+	for {
+		b := make([]byte, size)
+		c := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&b[0]))
+		err := windows.QueryServiceConfig(h.Handle, c, size, &size)
+		if err == nil {
+			return c.StartType, windows.UTF16PtrToString(c.BinaryPathName), nil
+		}
+		if !errors.Is(err, windows.ERROR_INSUFFICIENT_BUFFER) || size <= uint32(len(b)) {
+			return 0, "", err
+		}
+	}
 }
 
 var states = map[svc.State]string{

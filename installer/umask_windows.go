@@ -1,0 +1,4 @@
+package main
+
+// openUmask is for unix; on Windows directories inherit who may read them.
+func openUmask() {}
