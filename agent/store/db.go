@@ -1,0 +1,92 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"shangu/sync/disk"
+)
+
+// Limits of one transaction. Badger's own, with a memtable of 4 MiB, are 600 kB
+// and some 6,000 keys.
+const (
+	maxTxnBytes = 384 << 10
+	maxTxnKeys  = 2000
+)
+
+// dbOptions are small: the whole agent is to live in 35 MB. Nothing is synced,
+// for all of it can be rebuilt. suspect makes Badger check every table as it
+// opens: after a power cut on Windows a table may hold anything.
+func dbOptions(dir string, suspect bool, log *slog.Logger) badger.Options {
+	o := badger.DefaultOptions(dir).
+		WithSyncWrites(false).
+		WithMemTableSize(4 << 20).
+		WithNumMemtables(1).
+		WithNumLevelZeroTables(2).
+		WithNumLevelZeroTablesStall(4).
+		WithNumCompactors(2).
+		WithCompression(options.None).
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(1 << 20).
+		WithValueLogFileSize(16 << 20).
+		WithValueThreshold(128 << 10).
+		WithBaseTableSize(1 << 20).
+		WithDetectConflicts(false).
+		WithMetricsEnabled(false).
+		WithChecksumVerificationMode(options.OnBlockRead).
+		WithLogger(dbLog{log})
+	if suspect {
+		o = o.WithChecksumVerificationMode(options.OnTableAndBlockRead)
+	}
+	return o
+}
+
+// dbLog passes Badger's warnings on and drops its chatter.
+type dbLog struct{ *slog.Logger }
+
+func (l dbLog) Errorf(f string, a ...any) {
+	l.Error("badger", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
+}
+func (l dbLog) Warningf(f string, a ...any) {
+	l.Warn("badger", "message", strings.TrimSpace(fmt.Sprintf(f, a...)))
+}
+func (dbLog) Infof(string, ...any)  {}
+func (dbLog) Debugf(string, ...any) {}
+
+// openDB opens the documents. When they cannot be opened they are moved aside,
+// once, and an empty store takes their place; why is returned beside it.
+func openDB(o Options, dir string, suspect bool) (db *badger.DB, damage, err error) {
+	if o.InMemory {
+		db, err = badger.Open(dbOptions("", false, o.Log).WithInMemory(true))
+		return db, nil, err
+	}
+	db, damage = badger.Open(dbOptions(dir, suspect, o.Log))
+	if damage == nil {
+		return db, nil, nil
+	}
+	if err := moveAside(dir); err != nil {
+		return nil, damage, errors.Join(damage, err)
+	}
+	db, err = badger.Open(dbOptions(dir, false, o.Log))
+	return db, damage, err
+}
+
+// moveAside keeps a directory that is damaged under another name, in place of
+// one kept so before.
+func moveAside(dir string) error {
+	aside := dir + ".damaged"
+	if err := os.RemoveAll(aside); err != nil {
+		return err
+	}
+	if err := disk.OS.Rename(dir, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return disk.OS.SyncDir(filepath.Dir(dir))
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"shangu/sync/change"
+	"shangu/sync/disk"
+	"shangu/sync/frame"
+	"shangu/sync/session"
+)
+
+// Names in the store's directory.
+const (
+	dirDocs     = "docs"
+	dirJournal  = "journal" // one directory for each epoch
+	dirMeta     = "meta"
+	fileEpoch   = "epoch.json"
+	fileBoot    = "boot.json"
+	fileHome    = "school.json"
+	fileReceipt = "receipt.json"
+	fileBase    = "names.json"
+	fileOpen    = "open" // there while the store is open, and after a crash
+)
+
+// maxFile is the size of the largest small file, in bytes.
+const maxFile = 8 << 20
+
+// hexBytes reads and writes 16 bytes as hex in JSON.
+type hexBytes [16]byte
+
+func (h hexBytes) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(h[:])), nil }
+func (h *hexBytes) UnmarshalText(b []byte) error {
+	if len(b) != 2*len(h) {
+		return fmt.Errorf("%d characters, expected %d", len(b), 2*len(h))
+	}
+	_, err := hex.Decode(h[:], b)
+	return err
+}
+
+// identity names the chain that is written to, and those before it.
+type identity struct {
+	Device hexBytes `json:"device"`
+	Epoch  hexBytes `json:"epoch"`
+	// Safe counts the entries of earlier epochs that the hub holds.
+	Safe uint64 `json:"safe"`
+	// Aside are earlier epochs whose journals are kept.
+	Aside []hexBytes `json:"aside,omitempty"`
+}
+
+func (i identity) chain() change.ChainID { return frame.ChainOf(i.Device, i.Epoch) }
+
+// mint draws the random bits of a new epoch.
+func mint(rand io.Reader) (e hexBytes, err error) {
+	if _, err := io.ReadFull(rand, e[:]); err != nil {
+		return e, fmt.Errorf("mint epoch: %w", err)
+	}
+	return e, nil
+}
+
+// boot counts the starts.
+type boot struct {
+	Boot uint32 `json:"boot"`
+}
+
+type home struct {
+	School string `json:"school"`
+}
+
+// receiptFile is a receipt as it is kept.
+type receiptFile struct {
+	Chain hexBytes `json:"chain"`
+	Seq   uint64   `json:"seq"`
+	Hash  []byte   `json:"hash"`
+	Time  int64    `json:"time"`
+	Sig   []byte   `json:"sig"`
+}
+
+func (f *receiptFile) receipt() (r session.Receipt) {
+	if f.Sig == nil {
+		return r
+	}
+	r = session.Receipt{Chain: change.ChainID(f.Chain), Tip: frame.Tip{Seq: f.Seq}, Time: f.Time, Sig: f.Sig}
+	copy(r.Tip.Hash[:], f.Hash)
+	return r
+}
+
+// base is the pack table as of the oldest entry that the journal still has.
+type base struct {
+	Epoch hexBytes `json:"epoch"`
+	Seq   uint64   `json:"seq"` // last entry that the table has seen
+	Hash  []byte   `json:"hash"`
+	Table []byte   `json:"table"`
+}
+
+// files reads and writes small durable files.
+type files struct {
+	fs  disk.FS
+	dir string
+}
+
+// read returns false when there is no such file.
+func (f files) read(name string, v any) (bool, error) {
+	b, err := disk.ReadFile(f.fs, filepath.Join(f.dir, name), maxFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, v)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", name, err)
+	}
+	return true, nil
+}
+
+func (f files) write(name string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return disk.WriteTo(f.fs, filepath.Join(f.dir, name), b)
+}
+
+func (f files) journal(epoch hexBytes) string {
+	return filepath.Join(f.dir, dirJournal, hex.EncodeToString(epoch[:]))
+}
+
+// metaName is the file of a value of SetMeta.
+func metaName(name string) (string, error) {
+	ok := name != "" && !strings.HasPrefix(name, ".") && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == ""
+	if !ok {
+		return "", fmt.Errorf("meta: name %q has characters other than a-z 0-9 . _ -", name)
+	}
+	return filepath.Join(dirMeta, name), nil
+}
+
+// SetMeta keeps a value durably beside the documents: what cannot be rebuilt
+// and must not be lost with them. Values are small.
+func (s *Store) SetMeta(name string, value []byte) error {
+	file, err := metaName(name)
+	if err != nil {
+		return err
+	}
+	if err := disk.WriteTo(s.files.fs, filepath.Join(s.files.dir, file), value); err != nil {
+		return fmt.Errorf("set meta %s: %w", name, err)
+	}
+	return nil
+}
+
+// Meta returns what SetMeta kept; nil when there is nothing of that name.
+func (s *Store) Meta(name string) ([]byte, error) {
+	file, err := metaName(name)
+	if err != nil {
+		return nil, err
+	}
+	b, err := disk.ReadFile(s.files.fs, filepath.Join(s.files.dir, file), maxFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"shangu/schema"
+	"shangu/sync/change"
+	"shangu/sync/frame"
+	"shangu/sync/journal"
+)
+
+// Edit is a wish to change one document.
+type Edit struct {
+	Scope  string // school code of the document; "" or the own code: this school's
+	Kind   schema.Kind
+	ID     string
+	Fields []FieldEdit
+}
+
+// FieldEdit is one field of an Edit.
+type FieldEdit struct {
+	Key   schema.Key
+	Value schema.Value // schema.Nil, or "", clears the field
+	// Base is the version that the writer saw; nil: what the store holds now.
+	Base *change.Ref
+}
+
+// Saved says what a Save did.
+type Saved struct {
+	First, Last uint64 // seqs of the entries made; 0 when there are none
+	Entries     int
+	New         int // edits that made a document
+	Changed     int // edits that changed one
+	Same        int // edits that changed nothing
+}
+
+// Save records edits, all of them or none: they become entries in one record of
+// the journal, which is durable when Save returns. Fields that hold the value
+// already are left out, edits without any other field make no entry.
+//
+// It fails with ErrInvalid (see InvalidError), ErrScope, ErrTooLarge or
+// ErrDiskFull, and then nothing was saved. After any other error the edits may
+// be found saved, all of them, at the next start.
+func (s *Store) Save(ctx context.Context, account string, edits []Edit) (Saved, error) {
+	if err := s.begin(); err != nil {
+		return Saved{}, err
+	}
+	d, err := s.draft(account, edits)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil || len(d.entries) == 0 {
+		s.end()
+		return d.saved, err
+	}
+	_, err = s.journal.Append(func(first uint64) ([][]byte, error) {
+		if first != d.saved.First {
+			return nil, fmt.Errorf("save: the journal is at entry %d, expected %d", first, d.saved.First)
+		}
+		return d.raw, nil
+	})
+	if err != nil {
+		defer s.end()
+		switch {
+		case errors.Is(err, journal.ErrDiskFull):
+			return Saved{}, said(ErrDiskFull, err, "store.disk_full", "free", s.freeMiB())
+		case errors.Is(err, journal.ErrTooLarge):
+			return Saved{}, said(ErrTooLarge, err, "store.too_large")
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return Saved{}, s.fail(fmt.Errorf("save: %w", err))
+	}
+	// It is saved. The documents follow while the caller goes on; whoever
+	// reads or writes next waits for them at the locks.
+	s.mu.Lock()
+	go func() {
+		defer s.end()
+		defer s.mu.Unlock()
+		s.apply(d)
+	}()
+	return d.saved, nil
+}
+
+// draft is a Save that is not in the journal yet.
+type draft struct {
+	saved   Saved
+	entries []*change.Entry
+	raw     [][]byte
+	keys    []docKey
+	docs    map[docKey]*change.Doc // as readers will see them
+}
+
+// draft makes the entries of a Save. It changes nothing.
+func (s *Store) draft(account string, edits []Edit) (*draft, error) {
+	d := &draft{docs: make(map[docKey]*change.Doc, len(edits))}
+	now := s.o.Now()
+	next := change.Entry{
+		Seq: s.journal.Tip().Seq + 1, At: now.Unix(), Boot: s.boot,
+		Up: int64(now.Sub(s.start).Seconds()), Account: account,
+	}
+	chain := s.ident.chain()
+	for i := range edits {
+		e := next
+		if edits[i].Scope != s.home {
+			e.Scope = edits[i].Scope
+		}
+		e.Kind, e.ID = edits[i].Kind, edits[i].ID
+		key := keyOf(e.Scope, e.Kind, e.ID)
+		doc, ok := d.docs[key]
+		if !ok {
+			l, err := s.readLayers(key)
+			if err != nil {
+				return &draft{}, fmt.Errorf("save: %w", err)
+			}
+			doc = l.seen()
+		}
+		if err := s.mayWrite(&e, doc); err != nil {
+			return &draft{}, err
+		}
+		var err error
+		if e.Fields, err = changed(doc, edits[i].Fields); err != nil {
+			return &draft{}, err
+		}
+		if len(e.Fields) == 0 {
+			d.saved.Same++
+			continue
+		}
+		merged, _ := change.Merge(doc, &e, change.Author{Chain: chain, Role: roleFor(e.Scope)})
+		if wrong := schema.Validate(e.Kind, e.ID, merged.Each); len(wrong) > 0 {
+			return &draft{}, &InvalidError{Edit: i, Messages: wrong}
+		}
+		raw := frame.AppendEntry(nil, chain, &e)
+		if len(raw) > frame.MaxEntry {
+			return &draft{}, said(ErrTooLarge, fmt.Errorf("entry of %d bytes", len(raw)), "store.too_large")
+		}
+		if doc == nil {
+			d.saved.New++
+		} else {
+			d.saved.Changed++
+		}
+		d.entries, d.raw, d.keys = append(d.entries, &e), append(d.raw, raw), append(d.keys, key)
+		d.docs[key] = merged
+		next.Seq++
+	}
+	if d.saved.Entries = len(d.entries); d.saved.Entries > 0 {
+		d.saved.First, d.saved.Last = d.entries[0].Seq, next.Seq-1
+	}
+	return d, nil
+}
+
+// mayWrite refuses what the hub would put into quarantine for its scope.
+func (s *Store) mayWrite(e *change.Entry, doc *change.Doc) error {
+	if e.Scope == "" || e.Kind == schema.KindVisit && s.home != "" && doc != nil && doc.Value(schema.VisitHelper).Text() == s.home {
+		return nil
+	}
+	return said(ErrScope, fmt.Errorf("%v %s of %s", e.Kind, e.ID, e.Scope), "store.scope", "scope", e.Scope)
+}
+
+// changed returns the fields whose value differs from the document's, with
+// their bases, in order.
+func changed(doc *change.Doc, edits []FieldEdit) ([]change.Field, error) {
+	out := make([]change.Field, 0, len(edits))
+	for _, f := range edits {
+		cell, _ := doc.Find(f.Key)
+		v := f.Value
+		if v == "" {
+			v = schema.Nil
+		}
+		if v == cell.Value || v == schema.Nil && cell.Value == "" {
+			continue
+		}
+		base := cell.Version
+		if f.Base != nil {
+			base = *f.Base
+		}
+		out = append(out, change.Field{Key: f.Key, Value: v, Base: base})
+	}
+	slices.SortFunc(out, func(a, b change.Field) int { return a.Key.Compare(b.Key) })
+	for i := 1; i < len(out); i++ {
+		if out[i].Key == out[i-1].Key {
+			return nil, said(ErrInvalid, fmt.Errorf("field %d %q comes twice", out[i].Key.Num, out[i].Key.Sub), "store.twice")
+		}
+	}
+	return out, nil
+}
+
+// apply brings saved entries into the documents. The caller holds w and mu.
+func (s *Store) apply(d *draft) {
+	b := s.batch()
+	for i, e := range d.entries {
+		s.pending.add(d.keys[i], e.Seq)
+	}
+	// Parts may hold entries after Applied: replayed, they are passed over.
+	for k, doc := range d.docs {
+		if err := b.setView(k, doc); err != nil {
+			s.fail(err)
+			return
+		}
+		if b.full() && b.flush() != nil {
+			return
+		}
+	}
+	s.st.Applied = d.saved.Last
+	_ = b.flush() // a failure is in s.broken
+}
+
+// freeMiB is the room left, in MiB.
+func (s *Store) freeMiB() uint64 {
+	n, err := s.o.Free()
+	if err != nil {
+		return 0
+	}
+	return n >> 20
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"shangu/schema"
+	"shangu/sync/change"
+	"shangu/sync/digest"
+	"shangu/sync/frame"
+)
+
+// state is where the documents stand. It is written in every transaction, so
+// that what is in Badger is always the state after some step, whole.
+type state struct {
+	Format    int       `json:"format"`
+	Chain     hexBytes  `json:"chain"`
+	Applied   uint64    `json:"applied"`   // last journal entry that the views hold
+	Confirmed frame.Tip `json:"confirmed"` // what the hub has
+	Cursor    uint64    `json:"cursor"`    // of the hub's feed
+	Tally     tally     `json:"tally"`     // of the confirmed documents
+}
+
+// stateFormat is the version of what is in Badger. Another one is rebuilt.
+const stateFormat = 1
+
+// tally counts documents.
+type tally struct {
+	Kinds       map[schema.Kind]int `json:"kinds"`
+	Conflicts   int                 `json:"conflicts"`   // cards that nobody settled
+	Quarantined int                 `json:"quarantined"` // entries that wait in quarantine
+}
+
+func (t *tally) add(d *change.Doc, n int) {
+	if d == nil {
+		return
+	}
+	if t.Kinds == nil {
+		t.Kinds = map[schema.Kind]int{}
+	}
+	if t.Kinds[d.Kind] += n; t.Kinds[d.Kind] == 0 {
+		delete(t.Kinds, d.Kind)
+	}
+	switch d.Kind {
+	case schema.KindCard:
+		if d.Value(schema.CardSettled).IsNil() {
+			t.Conflicts += n
+		}
+	case schema.KindQuarantine:
+		if st, _ := d.Value(schema.QuarantineState).Int(); st == schema.QuarantineWaiting {
+			t.Quarantined += n
+		}
+	}
+}
+
+func (t *tally) clone() tally {
+	out := *t
+	out.Kinds = make(map[schema.Kind]int, len(t.Kinds))
+	for k, n := range t.Kinds {
+		out.Kinds[k] = n
+	}
+	return out
+}
+
+func (t *tally) total() (n int) {
+	for _, k := range t.Kinds {
+		n += k
+	}
+	return n
+}
+
+// errForeign: what is in Badger does not go with the journal.
+var errForeign = errors.New("documents do not go with the journal")
+
+// load reads the state, the digests and the pack table; ok is false when Badger
+// is empty.
+func (s *Store) load() (ok bool, err error) {
+	err = s.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get([]byte{keyState})
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := item.Value(func(b []byte) error { return json.Unmarshal(b, &s.st) }); err != nil {
+			return err
+		}
+		if s.st.Format != stateFormat {
+			return fmt.Errorf("%w: format %d", errForeign, s.st.Format)
+		}
+		ok = true
+		if err := s.loadBuckets(txn); err != nil {
+			return err
+		}
+		return s.loadTable(txn)
+	})
+	return ok, err
+}
+
+func (s *Store) loadBuckets(txn *badger.Txn) error {
+	s.conf = digest.Set{}
+	return each(txn, []byte{keyBucket}, func(k, v []byte) error {
+		sum, ok := digest.FromBytes(v)
+		if !ok || len(k) < 3 {
+			return fmt.Errorf("%w: bad digest", errForeign)
+		}
+		s.conf[digest.Bucket{Kind: schema.Kind(k[1])<<8 | schema.Kind(k[2]), Month: string(k[3:])}] = sum
+		return nil
+	})
+}
+
+func (s *Store) loadTable(txn *badger.Txn) error {
+	s.table, s.names, s.aux = frame.NewTable(), 0, nil
+	err := each(txn, []byte{keyNames}, func(_, v []byte) error { return s.table.Extend(v) })
+	if err != nil {
+		return err
+	}
+	s.names = s.table.Len()
+	item, err := txn.Get([]byte{keyAux})
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if s.aux, err = item.ValueCopy(nil); err != nil {
+		return err
+	}
+	return s.table.SetAux(s.aux)
+}
+
+// each calls f for every key with a prefix.
+func each(txn *badger.Txn, prefix []byte, f func(key, value []byte) error) error {
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: false})
+	defer it.Close()
+	for it.Rewind(); it.Valid(); it.Next() {
+		item := it.Item()
+		if err := item.Value(func(v []byte) error { return f(item.Key(), v) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}

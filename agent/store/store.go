@@ -1,0 +1,307 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"shangu/sync/change"
+	"shangu/sync/digest"
+	"shangu/sync/disk"
+	"shangu/sync/frame"
+	"shangu/sync/journal"
+	"shangu/sync/session"
+)
+
+// DefaultMinFree is the room in bytes that a save leaves on the disk. Badger
+// maps its files: on a disk that is truly full it dies of a signal.
+const DefaultMinFree = 64 << 20
+
+// Options are what a store needs from outside. The zero value works, but for
+// the device.
+type Options struct {
+	// Device is the machine's id. When it is not the one that the store was
+	// written by, the store is a copy and gets a new epoch.
+	Device [16]byte
+	// Version of the program, for the heartbeat.
+	Version string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Rand gives the bits of new epochs; nil is the system's.
+	Rand io.Reader
+	// Disk holds journal and small files; nil is the real one.
+	Disk disk.FS
+	// InMemory keeps the documents in memory: with a disk.Sim nothing touches
+	// the machine, and every Open rebuilds.
+	InMemory bool
+	// Free says how much room is left, in bytes; nil asks the disk.
+	Free func() (uint64, error)
+	// MinFree is the room in bytes below which saves are refused;
+	// DefaultMinFree if 0.
+	MinFree uint64
+	// SegmentSize of the journal in bytes, its default if 0.
+	SegmentSize int64
+	// Salvage opens a damaged journal too: it is moved aside, and what can be
+	// read of it and is not confirmed goes into a new epoch.
+	Salvage bool
+	// Log takes what an operator should know; nil drops it.
+	Log *slog.Logger
+}
+
+func (o Options) withDefaults(dir string) Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Disk == nil {
+		o.Disk = disk.OS
+	}
+	if o.Free == nil {
+		if o.Disk == disk.OS {
+			o.Free = func() (uint64, error) { return disk.Free(dir) }
+		} else {
+			o.Free = func() (uint64, error) { return 1 << 40, nil }
+		}
+	}
+	if o.MinFree == 0 {
+		o.MinFree = DefaultMinFree
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Store is a school's documents. It is safe for concurrent use: one writer at a
+// time, and readers that wait for no sync.
+type Store struct {
+	files files
+	o     Options
+	start time.Time
+
+	w  sync.Mutex   // held by whoever changes anything
+	mu sync.RWMutex // guards what is below; no sync happens under it
+
+	ident   identity
+	boot    uint32
+	home    string
+	journal *journal.Journal
+	db      *badger.DB
+
+	st      state
+	table   *frame.Table // pack table as of st.Confirmed
+	names   int          // its names that Badger has
+	aux     []byte       // the rest of it that Badger has
+	base    base         // where the table can be rebuilt from
+	pending pending
+	conf    digest.Set // of the confirmed documents
+	view    digest.Set // of what readers see
+	seen    tally      // of what readers see
+	receipt session.Receipt
+
+	loops sync.WaitGroup // over documents; none begins while broken is set
+
+	failure string // last failure of a session, for the heartbeat
+	rebuilt string // why the documents were rebuilt at this start
+	broken  error  // set once: the store takes no more
+	counter uint64 // of NewID at this start
+}
+
+var _ session.Store = (*Store)(nil)
+
+// Open opens the store in dir, or makes one. It mends by itself what a power cut
+// can leave: a torn save is cut off, documents that lag behind the journal are
+// brought up to it, documents that cannot be read are rebuilt.
+func Open(dir string, o Options) (*Store, error) {
+	o = o.withDefaults(dir)
+	s := &Store{files: files{o.Disk, dir}, o: o, start: o.Now()}
+	if err := s.open(); err != nil {
+		if s.db != nil {
+			err = errors.Join(err, s.db.Close())
+		}
+		if s.journal != nil {
+			err = errors.Join(err, s.journal.Close())
+		}
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Store) open() error {
+	for _, d := range []string{"", dirJournal, dirMeta} {
+		if err := s.files.fs.SyncDir(filepath.Join(s.files.dir, d)); err != nil {
+			return err
+		}
+	}
+	if err := s.openFiles(); err != nil {
+		return err
+	}
+	if err := s.openJournal(); err != nil {
+		return err
+	}
+	if err := s.openDocs(); err != nil {
+		return err
+	}
+	if s.o.Device != ([16]byte{}) && s.ident.Device != hexBytes(s.o.Device) {
+		s.o.Log.Warn("store was written by another device; it gets a new epoch")
+		return s.rechain(s.st.Confirmed.Seq)
+	}
+	return nil
+}
+
+// openFiles reads the small files and counts the start.
+func (s *Store) openFiles() error {
+	known, err := s.files.read(fileEpoch, &s.ident)
+	if err != nil {
+		return err
+	}
+	if !known {
+		s.ident.Device = s.o.Device
+		if s.ident.Epoch, err = mint(s.o.Rand); err != nil {
+			return err
+		}
+	}
+	var b boot
+	var h home
+	var r receiptFile
+	for name, v := range map[string]any{fileBoot: &b, fileHome: &h, fileReceipt: &r, fileBase: &s.base} {
+		if _, err := s.files.read(name, v); err != nil {
+			return err
+		}
+	}
+	s.boot, s.home, s.receipt = b.Boot+1, h.School, r.receipt()
+	return s.files.write(fileBoot, boot{s.boot})
+}
+
+func (s *Store) journalOptions() journal.Options {
+	return journal.Options{FS: s.o.Disk, SegmentSize: s.o.SegmentSize, Free: s.o.Free, MinFree: s.o.MinFree}
+}
+
+// openJournal opens the present epoch's journal, or makes it. The epoch counts
+// from the moment that its file names it, and its journal is there before.
+func (s *Store) openJournal() (err error) {
+	dir, chain := s.files.journal(s.ident.Epoch), s.ident.chain()
+	s.journal, err = journal.Open(dir, chain, s.journalOptions())
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, journal.ErrDamaged) && s.o.Salvage:
+		return s.salvage(dir)
+	case errors.Is(err, journal.ErrDamaged):
+		return said(ErrDamaged, err, "store.damaged", "where", err)
+	case !errors.Is(err, journal.ErrMissing):
+		return err
+	}
+	if known, err := s.files.read(fileEpoch, &identity{}); err != nil || known {
+		// Its journal is gone: whoever made this copy left it out.
+		if err != nil {
+			return err
+		}
+		if s.ident.Epoch, err = mint(s.o.Rand); err != nil {
+			return err
+		}
+		chain, dir = s.ident.chain(), s.files.journal(s.ident.Epoch)
+		s.o.Log.Warn("the journal is missing; a new epoch begins")
+	}
+	if s.journal, err = journal.Create(dir, chain, frame.Genesis(chain), nil, s.journalOptions()); err != nil {
+		return err
+	}
+	return s.files.write(fileEpoch, s.ident)
+}
+
+// openDocs opens Badger and brings it up to the journal.
+func (s *Store) openDocs() error {
+	suspect := false
+	marker := filepath.Join(s.files.dir, fileOpen)
+	if !s.o.InMemory {
+		_, err := os.Stat(marker)
+		suspect = err == nil
+		if err := os.WriteFile(marker, nil, 0o600); err != nil {
+			return err
+		}
+	}
+	db, damage, err := openDB(s.o, filepath.Join(s.files.dir, dirDocs), suspect)
+	if err != nil {
+		return err
+	}
+	s.db = db
+	ok := false
+	if damage == nil {
+		if ok, damage = s.load(); ok {
+			if damage = s.catchUp(); damage == nil {
+				return nil
+			}
+		}
+	}
+	return s.rebuild(damage)
+}
+
+// Close closes the store. It waits for a save that is under way.
+func (s *Store) Close() error {
+	s.w.Lock()
+	defer s.w.Unlock()
+	before := s.quiesce(ErrClosed)
+	if errors.Is(before, ErrClosed) {
+		return nil
+	}
+	clean := before == nil
+	err := errors.Join(s.db.Close(), s.journal.Close())
+	if err == nil && clean && !s.o.InMemory {
+		err = os.Remove(filepath.Join(s.files.dir, fileOpen))
+	}
+	if err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// quiesce refuses readers and writers with err from now on, waits for loops over
+// documents to end, and returns what was refused with before.
+func (s *Store) quiesce(err error) (before error) {
+	s.mu.Lock()
+	before, s.broken = s.broken, err
+	s.mu.Unlock()
+	s.loops.Wait()
+	return before
+}
+
+// begin takes the writer's place; end gives it back.
+func (s *Store) begin() error {
+	s.w.Lock()
+	if s.broken != nil {
+		s.w.Unlock()
+		return s.broken
+	}
+	return nil
+}
+
+func (s *Store) end() { s.w.Unlock() }
+
+// fail notes that the documents in memory and in Badger may have come apart.
+// The journal has everything: the next Open mends it.
+func (s *Store) fail(err error) error {
+	if s.broken == nil {
+		s.broken = said(errBroken, err, "store.broken", "cause", err)
+		s.o.Log.Error("documents cannot be written", "error", err)
+	}
+	return s.broken
+}
+
+var errBroken = errors.New("store: documents cannot be written until the next start")
+
+// Chain returns the present chain and the epoch it stems from.
+func (s *Store) Chain() (change.ChainID, [16]byte) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ident.chain(), s.ident.Epoch
+}
