@@ -1,9 +1,11 @@
 package frame
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"shangu/sync/change"
 )
@@ -29,8 +31,18 @@ type Unpacked struct {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // headFixed is the length of a header without its three numbers: version,
-// dictionary, previous hash, CRC32C.
+// coding, previous hash, CRC32C.
 const headFixed = 1 + 1 + 8 + 4
+
+// Codings of a pack's body, its second byte.
+const (
+	codingWhole = 0 // the canonical bytes, one after the other
+	codingModel = 1 // bits and texts
+	codingDict1 = 2 // the same, texts compressed with dictionary 1
+)
+
+// maxRatio bounds how much larger than itself a pack may say that it becomes.
+const maxRatio = 1024
 
 // PackEntries packs entries that follow prev in a chain, and takes them into
 // t, the table of the chain up to prev. It fails with ErrChain when they do not
@@ -40,37 +52,78 @@ func PackEntries(t *Table, chain change.ChainID, prev Tip, entries []*change.Ent
 	if len(entries) == 0 || len(entries) > MaxPackEntries {
 		return nil, fmt.Errorf("pack %d entries: %w", len(entries), ErrLimit)
 	}
-	var body []byte
+	raw, err := canonical(chain, prev, entries)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, headFixed, headFixed+16+len(raw)/8)
+	head[0] = packVersion
+	copy(head[2:10], prev.Hash[:8])
+	head = binary.AppendUvarint(head, entries[0].Seq)
+	head = binary.AppendUvarint(head, uint64(len(entries)))
+	head = binary.AppendUvarint(head, uint64(len(raw)))
+
+	before := t.Clone()
+	c := codec{t: t, chain: chain, enc: true}
+	for _, e := range entries {
+		c.entry(e)
+	}
+	bits := c.w.finish()
+	texts, coding := compress(c.text)
+	pack := slices.Concat(head, binary.AppendUvarint(nil, uint64(len(bits))), bits, texts)
+	pack[1] = coding
+	seal(pack)
+	// What cannot be read back must not be sent: it would block the chain.
+	if !readsBack(pack, before.Clone(), t, chain, raw) {
+		*t = *before
+		for _, e := range entries {
+			t.Observe(e)
+		}
+		if pack = append(head, raw...); len(pack) > MaxPack {
+			*t = *before
+			return nil, fmt.Errorf("pack of %d bytes: %w", len(pack), ErrLimit)
+		}
+		pack[1] = codingWhole
+		seal(pack)
+	}
+	return pack, nil
+}
+
+// canonical returns the entries' canonical bytes, one after the other.
+func canonical(chain change.ChainID, prev Tip, entries []*change.Entry) (raw []byte, err error) {
 	for i, e := range entries {
 		if e.Seq != prev.Seq+1+uint64(i) {
 			return nil, fmt.Errorf("pack entry %d after %d: %w", e.Seq, prev.Seq+uint64(i), ErrChain)
 		}
-		n := len(body)
-		body = AppendEntry(body, chain, e)
-		if len(body)-n > MaxEntry {
-			return nil, fmt.Errorf("pack entry of %d bytes: %w", len(body)-n, ErrLimit)
+		n := len(raw)
+		if raw = AppendEntry(raw, chain, e); len(raw)-n > MaxEntry {
+			return nil, fmt.Errorf("pack entry of %d bytes: %w", len(raw)-n, ErrLimit)
 		}
 	}
-	raw := len(body)
-	if raw > MaxPackRaw {
-		return nil, fmt.Errorf("pack %d bytes: %w", raw, ErrLimit)
+	if len(raw) > MaxPackRaw {
+		return nil, fmt.Errorf("pack %d bytes: %w", len(raw), ErrLimit)
 	}
-	pack := make([]byte, headFixed, headFixed+16+len(body))
-	pack[0] = packVersion
-	copy(pack[2:10], prev.Hash[:8])
-	pack = binary.AppendUvarint(pack, entries[0].Seq)
-	pack = binary.AppendUvarint(pack, uint64(len(entries)))
-	pack = binary.AppendUvarint(pack, uint64(raw))
-	pack = append(pack, body...)
-	if len(pack) > MaxPack {
-		return nil, fmt.Errorf("pack of %d bytes: %w", len(pack), ErrLimit)
-	}
-	binary.BigEndian.PutUint32(pack[10:14], packSum(pack))
-	for _, e := range entries {
-		t.Observe(e)
-	}
-	return pack, nil
+	return raw, nil
 }
+
+// readsBack reports whether a pack unpacks, over the table before it, to the
+// canonical bytes raw and the table after it.
+func readsBack(pack []byte, before, after *Table, chain change.ChainID, raw []byte) bool {
+	u, err := Unpack(pack, before, chain)
+	if err != nil {
+		return false
+	}
+	for _, b := range u.Bytes {
+		if !bytes.HasPrefix(raw, b) {
+			return false
+		}
+		raw = raw[len(b):]
+	}
+	return len(raw) == 0 && before.Len() == after.Len() && bytes.Equal(before.Aux(), after.Aux())
+}
+
+// seal puts the CRC32C into a pack.
+func seal(p []byte) { binary.BigEndian.PutUint32(p[10:14], packSum(p)) }
 
 // packSum is the CRC32C of a pack without the four bytes that hold it.
 func packSum(p []byte) uint32 {
@@ -83,7 +136,7 @@ func Peek(pack []byte) (Head, error) {
 	return h, err
 }
 
-func peek(pack []byte) (h Head, dict byte, body []byte, err error) {
+func peek(pack []byte) (h Head, coding byte, body []byte, err error) {
 	switch {
 	case len(pack) > MaxPack:
 		return h, 0, nil, fmt.Errorf("read pack of %d bytes: %w", len(pack), ErrLimit)
@@ -94,7 +147,7 @@ func peek(pack []byte) (h Head, dict byte, body []byte, err error) {
 	case binary.BigEndian.Uint32(pack[10:14]) != packSum(pack):
 		return h, 0, nil, fmt.Errorf("read pack: %w: checksum", ErrFormat)
 	}
-	dict = pack[1]
+	coding = pack[1]
 	h.Prev = [8]byte(pack[2:10])
 	body = pack[headFixed:]
 	var n [3]uint64
@@ -108,11 +161,11 @@ func peek(pack []byte) (h Head, dict byte, body []byte, err error) {
 	if n[0] == 0 || n[0] > 1<<62 || n[1] == 0 || n[2] < n[1] {
 		return h, 0, nil, fmt.Errorf("read pack: %w: bad header", ErrFormat)
 	}
-	if n[1] > MaxPackEntries || n[2] > MaxPackRaw {
+	if n[1] > MaxPackEntries || n[2] > MaxPackRaw || n[2] > maxRatio*uint64(len(pack)) {
 		return h, 0, nil, fmt.Errorf("read pack of %d entries, %d bytes: %w", n[1], n[2], ErrLimit)
 	}
 	h.First, h.Count, h.Raw = n[0], int(n[1]), int(n[2])
-	return h, dict, body, nil
+	return h, coding, body, nil
 }
 
 // Unpack unpacks a pack that continues the chain prefix that t knows, and
@@ -120,35 +173,95 @@ func peek(pack []byte) (h Head, dict byte, body []byte, err error) {
 // Head.First and Head.Prev with the chain's tip before, and recomputes the
 // chain over Bytes.
 func Unpack(pack []byte, t *Table, chain change.ChainID) (*Unpacked, error) {
-	h, _, body, err := peek(pack)
+	h, coding, body, err := peek(pack)
 	if err != nil {
 		return nil, err
 	}
 	u := &Unpacked{Head: h}
-	if len(body) != h.Raw {
-		return nil, fmt.Errorf("unpack: %w: %d bytes, not %d", ErrFormat, len(body), h.Raw)
+	if coding == codingWhole {
+		err = u.whole(body, t, chain)
+	} else {
+		err = u.model(coding, body, t, chain)
 	}
-	for i := range h.Count {
+	if err != nil {
+		return nil, fmt.Errorf("unpack: %w", err)
+	}
+	return u, nil
+}
+
+func (u *Unpacked) whole(body []byte, t *Table, chain change.ChainID) error {
+	if len(body) != u.Head.Raw {
+		return fmt.Errorf("%w: %d bytes, not %d", ErrFormat, len(body), u.Head.Raw)
+	}
+	for i := range u.Head.Count {
 		n := skip(body)
 		if n < 0 {
-			return nil, fmt.Errorf("unpack entry %d: %w", i, ErrFormat)
+			return fmt.Errorf("entry %d: %w", i, ErrFormat)
 		}
 		e, err := DecodeEntry(body[:n:n], chain)
 		if err != nil {
-			return nil, fmt.Errorf("unpack entry %d: %w", i, err)
+			return err
 		}
-		if e.Seq != h.First+uint64(i) {
-			return nil, fmt.Errorf("unpack entry %d: %w", i, ErrChain)
+		if e.Seq != u.Head.First+uint64(i) {
+			return fmt.Errorf("entry %d: %w", i, ErrChain)
 		}
 		u.Entries = append(u.Entries, e)
 		u.Bytes = append(u.Bytes, body[:n:n])
 		body = body[n:]
 	}
 	if len(body) != 0 {
-		return nil, fmt.Errorf("unpack: %w: %d trailing bytes", ErrFormat, len(body))
+		return fmt.Errorf("%w: %d trailing bytes", ErrFormat, len(body))
 	}
 	for _, e := range u.Entries {
 		t.Observe(e)
 	}
-	return u, nil
+	return nil
+}
+
+func (u *Unpacked) model(coding byte, body []byte, t *Table, chain change.ChainID) error {
+	n, k := binary.Uvarint(body)
+	if k <= 0 || n > uint64(len(body)-k) || uint64(u.Head.Count) > 8*n {
+		return fmt.Errorf("%w: bad length", ErrFormat)
+	}
+	texts, err := expand(body[k+int(n):], coding, u.Head.Raw)
+	if err != nil {
+		return err
+	}
+	c := codec{t: t, chain: chain, r: bitReader{b: body[k : k+int(n)]}, text: texts}
+	lines, state := t.Len(), t.model.clone()
+	if err := u.decode(&c); err != nil {
+		t.truncate(lines)
+		t.model = state
+		return err
+	}
+	return nil
+}
+
+func (u *Unpacked) decode(c *codec) error {
+	entries := make([]change.Entry, u.Head.Count)
+	u.Entries = make([]*change.Entry, u.Head.Count)
+	u.Bytes = make([][]byte, u.Head.Count)
+	raw := make([]byte, 0, u.Head.Raw)
+	for i := range entries {
+		e := &entries[i]
+		e.Seq = u.Head.First + uint64(i)
+		if c.entry(e); c.r.over {
+			c.fail("cut short")
+		}
+		if c.err != nil {
+			return fmt.Errorf("entry %d: %w", i, c.err)
+		}
+		from := len(raw)
+		if raw = AppendEntry(raw, c.chain, e); len(raw) > u.Head.Raw {
+			return fmt.Errorf("entry %d: %w: more than %d bytes", i, ErrFormat, u.Head.Raw)
+		}
+		if len(raw)-from > MaxEntry {
+			return fmt.Errorf("entry %d of %d bytes: %w", i, len(raw)-from, ErrLimit)
+		}
+		u.Entries[i], u.Bytes[i] = e, raw[from:len(raw):len(raw)]
+	}
+	if len(raw) != u.Head.Raw || len(c.text) != 0 || !c.r.rest() {
+		return fmt.Errorf("%w: trailing bytes", ErrFormat)
+	}
+	return nil
 }
