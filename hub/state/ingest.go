@@ -72,7 +72,7 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 		c = b.newChain(p.Chain, d.ID)
 	}
 	at, pending := p.Confirmed, p.Pending
-	if p.Pack == nil {
+	if len(p.Pack) == 0 {
 		ack.Fits = p.Confirmed == c.tip.Seq
 	} else {
 		head, err := frame.Peek(p.Pack)
