@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -233,6 +234,9 @@ func (s *talk) settle(p *response, beat Heartbeat, pushed bool) error {
 
 func (s *talk) absorb(p *response) error {
 	d := Delta{Gone: p.gone, Cursor: p.cursor, More: p.more}
+	if len(p.root) == rootBytes {
+		d.Root[0] = binary.BigEndian.Uint64(p.root)
+	}
 	var err error
 	if d.Docs, err = expand(p.docs); err != nil {
 		return err

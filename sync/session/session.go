@@ -60,7 +60,7 @@ type Delta struct {
 	Gone   []DocKey      // documents that the school no longer sees
 	Cursor uint64        // to be sent next time
 	More   bool          // the budget ran out; ask again
-	Root   digest.Sum    // over all that the school sees, valid when !More
+	Root   digest.Sum    // over all that the school sees, valid when !More; an agent learns its first 8 bytes
 }
 
 // DocKey names a document.

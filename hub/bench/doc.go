@@ -1,0 +1,50 @@
+// Package bench measures the hub as a district would run it: three node
+// processes on this machine, schools that push over HTTPS with mutual TLS, and
+// beside it, in the same run, what Raft and its log alone reach here.
+//
+// It may import sync, schema and the node's local door; it starts the hub's
+// own program and ends only what it started.
+package bench
+
+import "time"
+
+// Options say what to measure.
+type Options struct {
+	Program string        // the hub's own binary
+	Dir     string        // an empty directory for the nodes' data
+	Schools []int         // how many schools push at once, one run for each
+	For     time.Duration // length of a run
+	Seed    uint64
+	Note    func(string) // told what goes on; may be nil
+}
+
+// Result is what was seen.
+type Result struct {
+	Nodes      int    `json:"nodes"`
+	Seed       uint64 `json:"seed"`
+	Documents  int    `json:"documents_per_push"`
+	PushBytes  int    `json:"push_body_bytes"` // mean
+	Raft       Raft   `json:"raft"`
+	Runs       []Run  `json:"runs"`
+	OfRaftBest string `json:"best_run_of_raft"` // best run's documents/s as a share of Raft's
+}
+
+// Raft is what hashicorp/raft and raft-wal do with the same packs in 64 KiB
+// commands, three nodes in one process over loopback TCP, and an FSM that does
+// nothing.
+type Raft struct {
+	Commands  float64 `json:"commands_per_second"`
+	Documents float64 `json:"documents_per_second"`
+	Proposers int     `json:"proposers"`
+}
+
+// Run is one run with a number of schools at once.
+type Run struct {
+	Schools   int     `json:"schools"`
+	Pushes    int     `json:"pushes"`
+	PerSecond float64 `json:"pushes_per_second"`
+	Documents float64 `json:"documents_per_second"` // merged, deduplicated, aggregated, durable on a quorum
+	P50       float64 `json:"p50_ms"`
+	P99       float64 `json:"p99_ms"`
+	Failures  int     `json:"failures"` // pushes that had to be sent again
+}
