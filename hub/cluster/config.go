@@ -33,6 +33,10 @@ type Config struct {
 
 	LogStore string // LogWAL or LogBolt
 
+	// Revive begins a cluster of one on a state that comes from a backup: where
+	// there is a state and no log yet, the log goes on behind it.
+	Revive bool
+
 	// Heartbeat is how long a follower waits for a leader before it stands for
 	// election, Election how long a candidate waits for votes, and Lease how
 	// long a leader goes on without hearing from a quorum. A node that is

@@ -82,6 +82,11 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	n = &Node{cfg: cfg, deps: d, log: d.Log, failed: make(chan struct{})}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.fsm = newFSM(d.State, n.fail)
+	if cfg.Revive {
+		if err := n.revive(); err != nil {
+			return nil, err
+		}
+	}
 	rc := cfg.raft(d.Log)
 	if rc.NoSnapshotRestoreOnStart, err = covered(d.Snapshots, d.State); err != nil {
 		return nil, err

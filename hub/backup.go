@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"shangu/hub/node"
+	"shangu/installer/host/cli"
+	"shangu/schema/text"
+	"shangu/sync/disk"
+)
+
+func backupCommand() *cobra.Command {
+	return &cobra.Command{Use: "backup FILE", Short: "hub.cmd_backup", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		return through(cmd, func(ctx context.Context, d *door) error {
+			h, err := backup(ctx, d, args[0])
+			if err != nil {
+				return err
+			}
+			return cli.Print(cmd, h, func(w io.Writer) {
+				fmt.Fprintln(w, text.New("hub.backed_up", "file", args[0], "index", h.Index))
+			})
+		})
+	}}
+}
+
+// backup writes a backup beside path, reads it back as a restore would, and
+// only then gives it the name.
+func backup(ctx context.Context, d *door, path string) (h node.BackupHead, err error) {
+	part := path + ".part"
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return h, fmt.Errorf("backup: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(part)
+		}
+	}()
+	err = d.exchange(ctx, http.MethodGet, "/v1/backup", nil, nil, func(r io.Reader) error {
+		_, err := io.Copy(f, r)
+		return err
+	})
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return h, err
+	}
+	if h, err = node.VerifyBackup(part, part+".check"); err != nil {
+		return h, err
+	}
+	if err := os.Rename(part, path); err != nil {
+		return h, fmt.Errorf("backup: %w", err)
+	}
+	return h, disk.OS.SyncDir(filepath.Dir(path))
+}
+
+func restoreCommand() *cobra.Command {
+	return &cobra.Command{Use: "restore FILE", Short: "hub.cmd_restore", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		dir, err := cli.Dir(cmd)
+		if err != nil {
+			return err
+		}
+		h, err := node.Restore(args[0], dir)
+		if err != nil {
+			return err
+		}
+		return cli.Print(cmd, h, func(w io.Writer) {
+			fmt.Fprintln(w, text.New("hub.restored", "dir", dir, "name", h.Name, "index", h.Index))
+		})
+	}}
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shangu/hub/bench"
+	"shangu/installer/host/cli"
+	"shangu/schema/text"
+)
+
+func benchCommand() *cobra.Command {
+	var o bench.Options
+	c := &cobra.Command{Use: "bench", Short: "hub.cmd_bench", Args: cobra.NoArgs}
+	c.Flags().IntSliceVar(&o.Schools, "schools", []int{1, 16, 64, 256}, "hub.flag_bench_schools")
+	c.Flags().DurationVar(&o.For, "for", 10*time.Second, "hub.flag_bench_for")
+	c.Flags().Uint64Var(&o.Seed, "seed", 1, "hub.flag_bench_seed")
+	c.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if o.Program, err = os.Executable(); err != nil {
+			return fmt.Errorf("bench: %w", err)
+		}
+		tmp, err := os.MkdirTemp("", "hub-bench-")
+		if err != nil {
+			return fmt.Errorf("bench: %w", err)
+		}
+		defer os.RemoveAll(tmp)
+		o.Dir = filepath.Join(tmp, "nodes")
+		o.Note = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), s) }
+		r, err := bench.Measure(cmd.Context(), o)
+		if err != nil {
+			return err
+		}
+		return cli.Print(cmd, r, func(w io.Writer) {
+			for _, run := range r.Runs {
+				fmt.Fprintln(w, text.New("hub.bench_run", "run", fmt.Sprintf("%+v", run)))
+			}
+		})
+	}
+	return c
+}

@@ -1,0 +1,232 @@
+package node
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"shangu/hub/authority"
+	"shangu/hub/state"
+	"shangu/schema/text"
+	"shangu/sync/disk"
+)
+
+// A backup is everything that a district is: its secrets, its operators and its
+// state at one log entry. It is as secret as the secrets.
+//
+//	bytes  meaning
+//	16     "shangu backup 1\n"
+//	4      length of the head, big-endian
+//	n      head, JSON
+//	...    the state's snapshot
+//	32     SHA-256 of all before
+const backupMagic = "shangu backup 1\n"
+
+// maxHead bounds a backup's head in bytes.
+const maxHead = 1 << 20
+
+// BackupHead says what a backup holds.
+type BackupHead struct {
+	Cluster   string          `json:"cluster"`
+	Name      string          `json:"name"`
+	Node      string          `json:"node"`
+	Index     uint64          `json:"index"` // log entry
+	Term      uint64          `json:"term"`
+	Time      time.Time       `json:"time"`
+	Version   string          `json:"version"`
+	Secrets   json.RawMessage `json:"secrets,omitempty"`
+	Operators []Operator      `json:"operators,omitempty"`
+}
+
+// errBackup says that a file is no whole backup.
+var errBackup = errors.New("node: not a whole backup")
+
+// backup streams a backup.
+func (n *Node) backup(w http.ResponseWriter, r *http.Request) {
+	view, err := n.State.Snapshot()
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	defer view.Close()
+	h := BackupHead{Cluster: fmt.Sprintf("%x", n.Secrets.Cluster), Name: n.Secrets.Name, Node: n.Settings.ID,
+		Index: view.Index, Term: view.Term, Time: n.opts.Now().UTC().Truncate(time.Second), Version: n.opts.Version}
+	if h.Secrets, err = n.Secrets.Marshal(); err == nil {
+		h.Operators, err = Operators(n.opts.Dir)
+	}
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if err := writeBackup(w, h, view); err != nil {
+		// The checksum is missing: whoever reads it will know.
+		n.opts.Log.Error("backup was cut short", "err", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func writeBackup(w io.Writer, h BackupHead, view io.WriterTo) error {
+	head, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("write backup: %w", err)
+	}
+	bw := bufio.NewWriterSize(w, 64<<10)
+	sum := sha256.New()
+	out := io.MultiWriter(bw, sum)
+	io.WriteString(out, backupMagic)
+	out.Write(binary.BigEndian.AppendUint32(nil, uint32(len(head))))
+	out.Write(head)
+	if _, err := view.WriteTo(out); err != nil {
+		return fmt.Errorf("write backup: %w", err)
+	}
+	bw.Write(sum.Sum(nil))
+	if err := bw.Flush(); err != nil {
+		return fmt.Errorf("write backup: %w", err)
+	}
+	return nil
+}
+
+// readHead reads the beginning of a backup.
+func readHead(r io.Reader) (h BackupHead, err error) {
+	b := make([]byte, len(backupMagic)+4)
+	if _, err := io.ReadFull(r, b); err != nil || !bytes.HasPrefix(b, []byte(backupMagic)) {
+		return h, errBackup
+	}
+	n := binary.BigEndian.Uint32(b[len(backupMagic):])
+	if n > maxHead {
+		return h, errBackup
+	}
+	head := make([]byte, n)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return h, errBackup
+	}
+	if err := json.Unmarshal(head, &h); err != nil {
+		return h, fmt.Errorf("%w: %w", errBackup, err)
+	}
+	return h, nil
+}
+
+// openBackup opens a backup whose checksum is right; body is its snapshot.
+func openBackup(path string) (f *os.File, h BackupHead, body io.Reader, err error) {
+	defer func() {
+		if err != nil {
+			if f != nil {
+				f.Close()
+			}
+			err = text.Wrap(err, "hub.bad_backup", "file", path)
+		}
+	}()
+	if f, err = os.Open(path); err != nil {
+		return nil, h, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return f, h, nil, err
+	}
+	if err := checkSum(f, info.Size(), sha256.New()); err != nil {
+		return f, h, nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return f, h, nil, err
+	}
+	all := bufio.NewReaderSize(io.LimitReader(f, info.Size()-sha256.Size), 64<<10)
+	h, err = readHead(all)
+	return f, h, all, err
+}
+
+func checkSum(r io.Reader, size int64, sum hash.Hash) error {
+	if size < int64(len(backupMagic)+4+sha256.Size) {
+		return errBackup
+	}
+	if _, err := io.CopyN(sum, r, size-sha256.Size); err != nil {
+		return err
+	}
+	want := make([]byte, sha256.Size)
+	if _, err := io.ReadFull(r, want); err != nil {
+		return err
+	}
+	if !bytes.Equal(want, sum.Sum(nil)) {
+		return fmt.Errorf("%w: its checksum is wrong", errBackup)
+	}
+	return nil
+}
+
+// VerifyBackup reads a backup as a restore would, into a scratch directory that
+// it removes again, and returns what it holds, without the secrets.
+func VerifyBackup(path, scratch string) (h BackupHead, err error) {
+	f, h, body, err := openBackup(path)
+	if err != nil {
+		return h, err
+	}
+	defer f.Close()
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	if _, err := authority.ParseSecrets(h.Secrets); err != nil {
+		return h, text.Wrap(err, "hub.bad_backup", "file", path)
+	}
+	h.Secrets, h.Operators = nil, nil
+	return h, fillState(scratch, h, body)
+}
+
+func fillState(dir string, h BackupHead, body io.Reader) (err error) {
+	st, err := state.Open(dir, state.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := st.Restore(body); err != nil {
+		return err
+	}
+	if index, _ := st.Applied(); index != h.Index {
+		return fmt.Errorf("%w: it holds log entry %d, not %d", errBackup, index, h.Index)
+	}
+	return st.Sync()
+}
+
+// Restore makes a node in dir, which must not exist or be empty, out of a
+// backup. It begins a cluster of one that goes on where the backup ended; agents
+// send again what it lacks. The secrets are written last: a directory that has
+// them is whole.
+func Restore(path, dir string) (h BackupHead, err error) {
+	f, h, body, err := openBackup(path)
+	if err != nil {
+		return h, err
+	}
+	defer f.Close()
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return h, text.New("hub.dir_not_empty", "dir", dir)
+	}
+	secrets, err := authority.ParseSecrets(h.Secrets)
+	if err != nil {
+		return h, text.Wrap(err, "hub.bad_backup", "file", path)
+	}
+	if err := os.MkdirAll(secretsDir(dir), 0o700); err != nil {
+		return h, fmt.Errorf("restore: %w", err)
+	}
+	if err := fillState(filepath.Join(dir, "state"), h, body); err != nil {
+		return h, err
+	}
+	operators, err := json.MarshalIndent(h.Operators, "", "  ")
+	if err == nil {
+		err = disk.WriteFile(operatorsPath(dir), operators, 0o600)
+	}
+	if err != nil {
+		return h, fmt.Errorf("restore: %w", err)
+	}
+	s := Settings{Founder: true}
+	if err := s.save(dir); err != nil {
+		return h, err
+	}
+	h.Secrets, h.Operators = nil, nil
+	return h, secrets.Save(secretsDir(dir), disk.WriteFile)
+}

@@ -1,0 +1,237 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"shangu/hub/cluster"
+	"shangu/hub/state"
+	"shangu/schema/text"
+	"shangu/sync/digest"
+	"shangu/sync/identity"
+	"shangu/sync/session"
+)
+
+// The local door: what a command on the same machine asks of the node that runs
+// in --dir. Who may open the socket may ask anything.
+//
+//	GET  /v1/status                      Status
+//	POST /v1/propose     command bytes   result bytes
+//	POST /v1/token       TokenRequest    TokenAnswer
+//	POST /v1/node/remove?id= /v1/node/promote?id=
+//	GET  /v1/devices                     []state.Device
+//	GET  /v1/digest?school=              digest.Set as CONTRACT.md prints it
+//	GET  /v1/summary                     []Row
+//	GET  /v1/quarantine?all=1            []Quarantined
+//	GET  /v1/quarantine/show?school=&id= Quarantined
+//	GET  /v1/backup                      a backup
+//
+// Errors are a status of 4xx or 5xx and Fault.
+
+// maxCommand bounds a proposed command in bytes.
+const maxCommand = 8 << 20
+
+// freshWithin is how long a read waits to be up to date before it gives what
+// this node has and says so.
+const freshWithin = 3 * time.Second
+
+// StaleHeader says, on an answer that may be old, why it could not be made
+// sure of.
+const StaleHeader = "Shangu-Stale"
+
+// Status is the answer of /v1/status, and with --json of `hub status`.
+type Status struct {
+	cluster.Status
+	Version string `json:"version"`
+}
+
+// TokenRequest asks for a one-time token.
+type TokenRequest struct {
+	Role   identity.Role `json:"role"`
+	School string        `json:"school"`
+	TTL    time.Duration `json:"ttl"` // nanoseconds
+}
+
+// TokenAnswer is a one-time token.
+type TokenAnswer struct {
+	School  string    `json:"school,omitempty"`
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires"`
+}
+
+// Fault is an error on its way through the door.
+type Fault struct {
+	Code string `json:"code"` // as schema/text codes it
+}
+
+func (n *Node) door() http.Handler {
+	m := http.NewServeMux()
+	handle := func(pattern string, f func(*http.Request) (any, error)) {
+		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			v, err := f(r)
+			if err != nil {
+				refuse(w, err)
+				return
+			}
+			reply(w, v)
+		})
+	}
+	// read answers from the state, made fresh first.
+	read := func(pattern string, f func(*http.Request) (any, error)) {
+		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), freshWithin)
+			defer cancel()
+			if err := n.Cluster.Barrier(ctx); err != nil {
+				w.Header().Set(StaleHeader, text.Of(Say(err)).Code())
+			}
+			v, err := f(r)
+			if err != nil {
+				refuse(w, err)
+				return
+			}
+			reply(w, v)
+		})
+	}
+	handle("GET /v1/status", func(r *http.Request) (any, error) {
+		return Status{Status: n.Cluster.Status(r.Context()), Version: n.opts.Version}, nil
+	})
+	handle("POST /v1/token", n.token)
+	handle("POST /v1/node/remove", func(r *http.Request) (any, error) {
+		return nil, n.Cluster.RemoveNode(r.Context(), r.FormValue("id"))
+	})
+	handle("POST /v1/node/promote", func(r *http.Request) (any, error) {
+		return nil, n.Cluster.Promote(r.Context(), r.FormValue("id"))
+	})
+	m.HandleFunc("POST /v1/propose", n.propose)
+	m.HandleFunc("GET /v1/backup", n.backup)
+	read("GET /v1/devices", func(*http.Request) (any, error) { return n.State.Devices() })
+	read("GET /v1/summary", func(*http.Request) (any, error) { return n.summary() })
+	read("GET /v1/digest", func(r *http.Request) (any, error) { return n.digest(r.FormValue("school")) })
+	read("GET /v1/quarantine", func(r *http.Request) (any, error) {
+		found, err := n.State.Quarantine(r.FormValue("all") != "")
+		out := make([]Quarantined, len(found))
+		for i, q := range found {
+			out[i] = showQuarantined(q)
+		}
+		return out, err
+	})
+	read("GET /v1/quarantine/show", func(r *http.Request) (any, error) {
+		q, ok, err := n.State.QuarantineShow(r.FormValue("school"), r.FormValue("id"))
+		if err == nil && !ok {
+			err = text.New("hub.no_quarantined", "id", r.FormValue("id"))
+		}
+		return showQuarantined(q), err
+	})
+	return m
+}
+
+func (n *Node) token(r *http.Request) (any, error) {
+	var q TokenRequest
+	if err := json.NewDecoder(io.LimitReader(r.Body, 4096)).Decode(&q); err != nil {
+		return nil, fmt.Errorf("read request: %w", err)
+	}
+	t, expires, err := n.Authority.Issue(r.Context(), q.Role, q.School, q.TTL)
+	return TokenAnswer{School: q.School, Token: t.String(), Expires: expires.UTC()}, err
+}
+
+func (n *Node) propose(w http.ResponseWriter, r *http.Request) {
+	cmd, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommand))
+	if err == nil {
+		var res []byte
+		if res, err = n.Cluster.Propose(r.Context(), cmd); err == nil {
+			w.Header().Set("Content-Type", "application/octet-stream")
+			w.Write(res)
+			return
+		}
+	}
+	refuse(w, err)
+}
+
+// Row is a school's line of the summary, as CONTRACT.md names its parts.
+type Row struct {
+	state.Row
+	LastSeen string `json:"last_seen"` // RFC 3339; "" if never
+}
+
+func (n *Node) summary() ([]Row, error) {
+	rows, err := n.State.Summary()
+	out := make([]Row, len(rows))
+	for i, r := range rows {
+		out[i] = Row{Row: r, LastSeen: Stamp(r.LastSeen)}
+	}
+	return out, err
+}
+
+// Stamp writes unix seconds as RFC 3339, "" for 0.
+func Stamp(unix int64) string {
+	if unix == 0 {
+		return ""
+	}
+	return time.Unix(unix, 0).UTC().Format(time.RFC3339)
+}
+
+// digest gives a school's digests as CONTRACT.md prints them: by kind and month.
+func (n *Node) digest(school string) (any, error) {
+	if schools, err := n.State.Schools(); err != nil {
+		return nil, err
+	} else if !hasSchool(schools, school) {
+		return nil, text.New("hub.no_school", "school", school)
+	}
+	set, err := n.State.DigestOf(school)
+	return Digests(set), err
+}
+
+func hasSchool(schools []state.School, code string) bool {
+	for _, s := range schools {
+		if s.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// Digests is {"<kind>":{"<yyyy-mm>":"<hex>"}}.
+func Digests(set digest.Set) map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for b, sum := range set {
+		kind := b.Kind.String()
+		if out[kind] == nil {
+			out[kind] = map[string]string{}
+		}
+		out[kind][b.Month] = sum.String()
+	}
+	return out
+}
+
+// Say puts the cluster's errors into words for an operator.
+func Say(err error) error {
+	for cause, id := range map[error]string{
+		session.ErrNoLeader: "hub.no_leader", session.ErrBusy: "hub.busy", session.ErrDiskFull: "hub.disk_full",
+		cluster.ErrUnknownNode: "hub.no_node", context.DeadlineExceeded: "hub.no_leader",
+		state.ErrUnknownSchool: "hub.school_unknown", state.ErrUnknown: "hub.unknown", state.ErrSettled: "hub.settled",
+	} {
+		if errors.Is(err, cause) {
+			return text.Wrap(err, id)
+		}
+	}
+	if text.Of(err) == nil {
+		return text.Wrap(err, "hub.failed", "cause", err.Error())
+	}
+	return err
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusUnprocessableEntity)
+	json.NewEncoder(w).Encode(Fault{Code: text.Of(Say(err)).Code()})
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"shangu/hub/node"
+	"shangu/installer/host/cli"
+	"shangu/installer/host/logs"
+	"shangu/installer/host/service"
+)
+
+func serveCommand() *cobra.Command {
+	var o node.Options
+	c := &cobra.Command{Use: "serve", Short: "hub.cmd_serve", Args: service.Args}
+	f := c.Flags()
+	f.StringVar(&o.ID, "id", "", "hub.flag_id")
+	f.StringVar(&o.Listen, "listen", "", "hub.flag_listen")
+	f.StringVar(&o.Raft, "raft", "", "hub.flag_raft")
+	f.StringVar(&o.Advertise, "advertise", "", "hub.flag_advertise")
+	f.StringVar(&o.Join, "join", "", "hub.flag_join")
+	f.StringVar(&o.JoinToken, "join-token", "", "hub.flag_join_token")
+	level := logs.AddFlag(f)
+	c.MarkFlagsRequiredTogether("join", "join-token")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		dir, err := cli.Dir(cmd)
+		if err != nil {
+			return err
+		}
+		log, err := logs.Open(logs.Options{Path: filepath.Join(dir, "hub.log"), Level: level, Also: os.Stderr})
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		o.Dir, o.Log, o.Version = dir, log.Logger, cli.Version()
+		return service.Run(cmd.Context(), service.HubName, args, func(ctx context.Context, ready func()) error {
+			return serve(ctx, o, ready)
+		})
+	}
+	return c
+}
+
+// serve runs a node until ctx ends or the node cannot go on.
+func serve(ctx context.Context, o node.Options, ready func()) error {
+	n, err := node.Start(ctx, o)
+	if err != nil {
+		o.Log.Error("node did not start", "err", err)
+		return err
+	}
+	o.Log.Info("node runs", "id", n.Settings.ID, "listen", n.Settings.Listen, "raft", n.Settings.Raft, "version", o.Version)
+	ready()
+	select {
+	case <-ctx.Done():
+	case err = <-n.Failed():
+		o.Log.Error("node cannot go on", "err", err)
+	}
+	if cerr := n.Close(); cerr != nil {
+		o.Log.Error("node did not stop cleanly", "err", cerr)
+		if err == nil {
+			err = cerr
+		}
+	}
+	o.Log.Info("node stopped", "id", n.Settings.ID)
+	return err
+}
