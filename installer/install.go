@@ -150,7 +150,11 @@ func install(cmd *cobra.Command, p plan, name string, args []string) error {
 		return err
 	}
 	say(cmd, text.New("installer.registered", "name", it.service))
-	if err := p.prepare(ctx, cmd.OutOrStdout(), program, dir); err != nil {
+	out := cmd.OutOrStdout()
+	if cli.JSON(cmd) {
+		out = cmd.ErrOrStderr()
+	}
+	if err := p.prepare(ctx, out, program, dir); err != nil {
 		return err
 	}
 	if !p.stopped {
