@@ -125,7 +125,8 @@ func (b *batch) write(w *writer, now int64, account string, changes []staged, r 
 	}
 	c := b.chain(w.chain)
 	if c == nil {
-		c = b.newChain(w.chain, [16]byte{})
+		c = newChain(w.chain, [16]byte{})
+		b.record(c)
 	}
 	tip := c.tip
 	trail := append([]byte{trailEntries}, c.id[:]...)

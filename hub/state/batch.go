@@ -225,7 +225,9 @@ func (b *batch) chain(id change.ChainID) *chain {
 	for it.Rewind(); it.Valid(); it.Next() {
 		b.fail("read names", it.Item().Value(c.table.Extend))
 	}
-	b.fail("read names", c.table.SetAux(c.aux))
+	if len(c.aux) > 0 {
+		b.fail("read names", c.table.SetAux(c.aux))
+	}
 	if b.err == nil && c.table.Len() != c.names {
 		b.fail("read names", fmt.Errorf("%w: %d names, not %d", frame.ErrFormat, c.table.Len(), c.names))
 	}
@@ -233,13 +235,17 @@ func (b *batch) chain(id change.ChainID) *chain {
 	return c
 }
 
-// newChain makes the record of a chain without entries.
-func (b *batch) newChain(id change.ChainID, device [16]byte) *chain {
+// newChain is a chain without entries, not recorded yet.
+func newChain(id change.ChainID, device [16]byte) *chain {
 	c := &chain{id: id, table: frame.NewTable()}
 	c.device, c.tip = device, frame.Genesis(id)
-	b.s.chains.put(id, c)
-	b.touch(c)
 	return c
+}
+
+// record makes a new chain known.
+func (b *batch) record(c *chain) {
+	b.s.chains.put(c.id, c)
+	b.touch(c)
 }
 
 // advance moves a chain to a new tip at the end of an item: the table's new

@@ -61,6 +61,7 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 		return ack, session.ErrRevoked
 	}
 	c := b.chain(p.Chain)
+	known := c != nil
 	switch {
 	case c != nil && c.device != d.ID:
 		return ack, session.ErrRefused
@@ -69,11 +70,14 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 	case c == nil && frame.ChainOf(d.ID, p.Epoch) != p.Chain:
 		return ack, session.ErrRefused
 	case c == nil:
-		c = b.newChain(p.Chain, d.ID)
+		c = newChain(p.Chain, d.ID)
 	}
 	at, pending := p.Confirmed, p.Pending
 	if len(p.Pack) == 0 {
 		ack.Fits = p.Confirmed == c.tip.Seq
+		if !known {
+			b.record(c)
+		}
 	} else {
 		head, err := frame.Peek(p.Pack)
 		if err != nil {
@@ -81,7 +85,7 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 		}
 		at = head.First - 1
 		if head.First == c.tip.Seq+1 && head.Prev == [8]byte(c.tip.Hash[:8]) {
-			if err := b.pack(p, d, c, &ack); err != nil {
+			if err := b.pack(p, d, c, known, &ack); err != nil {
 				return ack, err
 			}
 			ack.Fits = true
@@ -103,13 +107,16 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 }
 
 // pack applies the entries of a pack that continues its chain.
-func (b *batch) pack(p *session.Push, d *device, c *chain, ack *session.Ack) error {
+func (b *batch) pack(p *session.Push, d *device, c *chain, known bool, ack *session.Ack) error {
 	u, err := frame.Unpack(p.Pack, c.table, c.id)
 	switch {
 	case errors.Is(err, frame.ErrLimit):
 		return frame.ErrLimit
 	case err != nil:
 		return frame.ErrFormat
+	}
+	if !known {
+		b.record(c)
 	}
 	w := writer{chain: c.id, school: d.School, clock: p.Clock}
 	tip, done := c.tip, b.done()

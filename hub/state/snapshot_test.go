@@ -1,0 +1,107 @@
+package state
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"testing"
+)
+
+func TestSnapshotAndRestore(t *testing.T) {
+	l := story(t, rand.New(rand.NewPCG(7, 7)))
+	half := len(l.entries) / 2
+	a := open(t)
+	a.must(t, l.entries[:half]...)
+	n, err := a.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	at := open(t)
+	at.must(t, l.entries[:half]...)
+	a.must(t, l.entries[half:]...) // applying goes on beside it
+	var buf bytes.Buffer
+	if size, err := n.WriteTo(&buf); err != nil || size != int64(buf.Len()) {
+		t.Fatal(size, err)
+	}
+	if index, _ := at.Applied(); n.Index != index {
+		t.Fatal(n.Index, index)
+	}
+
+	// Into a node that holds something else, with warm caches.
+	dir := t.TempDir()
+	b := openAt(t, dir, Options{})
+	other := &raftLog{}
+	p := newPen(schoolA, 1)
+	other.begin(p)
+	b.must(t, other.entries...)
+	before := dump(t, b)
+
+	// Cut or damaged anywhere, it is refused and nothing changes.
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 12 {
+		bad := bytes.Clone(buf.Bytes())
+		if r.IntN(2) == 0 {
+			bad = bad[:r.IntN(len(bad))]
+		} else {
+			bad[r.IntN(len(bad))] ^= 1 << r.IntN(8)
+		}
+		if err := b.Restore(bytes.NewReader(bad)); err == nil {
+			same(t, "a damaged snapshot that restored", at, b)
+		} else if !bytes.Equal(before, dump(t, b)) {
+			t.Fatal("a refused snapshot changed the state")
+		}
+	}
+	if err := b.Restore(bytes.NewReader(buf.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "restored", at, b)
+	b.must(t, l.entries...)
+	same(t, "went on after the restore", a, b)
+	if err := b.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b = openAt(t, dir, Options{})
+	defer b.Close()
+	same(t, "opened again", a, b)
+	files, _ := os.ReadDir(dir)
+	if len(files) != 2 {
+		t.Error("left behind:", files)
+	}
+	i, x, err := a.NodeDigest()
+	j, y, err2 := b.NodeDigest()
+	if err != nil || err2 != nil || i != j || x != y {
+		t.Error(i, j, x, y, err, err2)
+	}
+	if _, z, _ := at.NodeDigest(); z == x {
+		t.Error("the digest of an older state is the same")
+	}
+}
+
+// A damaged snapshot may restore only if the damage is in bytes that carry
+// nothing; BenchmarkSnapshot reports how fast a whole one is.
+func BenchmarkSnapshot(b *testing.B) {
+	l, _, documents := prepared(b, 20)
+	s := open(b)
+	s.must(b, l.entries...)
+	var size int64
+	for b.Loop() {
+		n, err := s.Snapshot()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if size, err = n.WriteTo(discard{}); err != nil {
+			b.Fatal(err)
+		}
+		n.Close()
+	}
+	b.ReportMetric(float64(documents)*float64(b.N)/b.Elapsed().Seconds(), "docs/s")
+	b.ReportMetric(float64(size)/float64(documents), "B/doc")
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
