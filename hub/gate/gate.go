@@ -126,6 +126,7 @@ type Gate struct {
 	district session.District
 	working  chan struct{}
 	reading  chan struct{}
+	converse func(context.Context, session.Hub, session.District, session.Caller, int64, []byte) session.Answer
 }
 
 // maxHeader bounds a request's header in bytes; net/http adds 4 KiB of slack.
@@ -141,6 +142,7 @@ func New(c Config) (*Gate, error) {
 		c: c, peers: c.Peers, metrics: newMetrics(c.Metrics),
 		district: session.District{Cluster: c.Secrets.Cluster, Key: c.Secrets.Receipt},
 		working:  make(chan struct{}, c.Working), reading: make(chan struct{}, c.Reading),
+		converse: session.Serve,
 	}
 	g.tls = g.tlsConfig()
 	g.server = &http.Server{

@@ -110,7 +110,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, c session.Caller, b
 		hub = busy{hub}
 	}
 	now := g.c.Now().Unix()
-	a := session.Serve(r.Context(), hub, g.district, c, now, body)
+	a := g.converse(r.Context(), hub, g.district, c, now, body)
 	if a.Err == nil || errors.Is(a.Err, session.ErrBusy) {
 		g.c.Heard(c, now, a.Beat)
 	}

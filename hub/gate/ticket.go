@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"shangu/hub/authority"
-	"shangu/sync/identity"
 )
 
 // tickets seals TLS sessions so that any node can take them up, in as few
@@ -22,12 +21,15 @@ import (
 // time, every node has: the device's certificate in its state, and the CA's.
 //
 //	offset  bytes  meaning
-//	0       1      low byte of the key's epoch (days since 1970, UTC)
-//	1       12     nonce
-//	13      n      AES-256-GCM of the content, with 16 bytes of tag
+//	0       4      created: unix seconds; the key's epoch is the day that it lies in
+//	4       8      random; both together are the nonce
+//	12      n      AES-256-GCM of the content, with 16 bytes of tag
 //
-//	content, device session:  form 1 or 2 (cipher suite) | device id 16 | created 4 | secret 32
+//	content, device session:  form 1 or 2 (cipher suite) | device id 16 | secret 32
 //	content, any other:       form 0 | tls.SessionState bytes
+//
+// A device that has just used a ticket that will do for days more is sent no
+// other: the 120 bytes would be a tenth of its session.
 type tickets struct {
 	root     [sha256.Size]byte
 	ca       []byte // DER
@@ -50,21 +52,26 @@ func (g *Gate) newTickets() *tickets {
 
 const (
 	epochLength = 24 * time.Hour
-	// keptEpochs is how many days a ticket is good for: as long as TLS allows.
-	keptEpochs = 7
-	nonceSize  = 12
-	tagSize    = 16
-	formWhole  = 0
-	maxTicket  = 8 << 10
+	// ticketLife is as long as TLS allows; a ticket is replaced when it is used
+	// after renewAfter.
+	ticketLife = 7 * 24 * time.Hour
+	renewAfter = 3 * 24 * time.Hour
+	// skew is how far the clocks of two nodes may lie apart.
+	skew      = time.Hour
+	nonceSize = 12
+	tagSize   = 16
+	formWhole = 0
+	maxTicket = 8 << 10
+	maxKeys   = 16
 )
 
 // The suites whose sessions have a short form.
 var forms = map[byte]uint16{1: tls.TLS_AES_128_GCM_SHA256, 2: tls.TLS_CHACHA20_POLY1305_SHA256}
 
-func (t *tickets) epoch() uint32 { return uint32(t.now().Unix() / int64(epochLength/time.Second)) }
-
-// key derives an epoch's key; all nodes derive the same.
-func (t *tickets) key(epoch uint32) (cipher.AEAD, error) {
+// key derives the key of the epoch that created lies in; all nodes derive the
+// same.
+func (t *tickets) key(created uint32) (cipher.AEAD, error) {
+	epoch := created / uint32(epochLength/time.Second)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if a, ok := t.keys[epoch]; ok {
@@ -82,36 +89,49 @@ func (t *tickets) key(epoch uint32) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive ticket key: %w", err)
 	}
-	for old := range t.keys {
-		if old+keptEpochs+2 < epoch || old > epoch+2 {
-			delete(t.keys, old)
-		}
+	if len(t.keys) > maxKeys {
+		clear(t.keys)
 	}
 	t.keys[epoch] = a
 	return a, nil
 }
 
+// connection is the tickets of one connection. Its TLS configuration is no
+// other's, so that it can turn tickets off once it knows that none is needed:
+// crypto/tls looks at that twice, before it takes a ticket and before it sends
+// one, both in the goroutine that calls unwrap.
+type connection struct {
+	*tickets
+	config *tls.Config
+}
+
 // wrap implements tls.Config.WrapSession.
-func (t *tickets) wrap(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
+func (c *connection) wrap(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
+	return c.seal(cs, ss)
+}
+
+func (t *tickets) seal(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
 	whole, err := ss.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("wrap session: %w", err)
 	}
+	created := uint32(t.now().Unix())
 	content := t.short(cs, whole)
 	if content == nil {
 		content = append([]byte{formWhole}, whole...)
+	} else {
+		created = uint32(createdAt(whole))
 	}
-	epoch := t.epoch()
-	key, err := t.key(epoch)
+	key, err := t.key(created)
 	if err != nil {
 		return nil, err
 	}
-	ticket := make([]byte, 1+nonceSize, 1+nonceSize+len(content)+tagSize)
-	ticket[0] = byte(epoch)
-	if _, err := io.ReadFull(t.random, ticket[1:]); err != nil {
+	ticket := make([]byte, nonceSize, nonceSize+len(content)+tagSize)
+	binary.BigEndian.PutUint32(ticket, created)
+	if _, err := io.ReadFull(t.random, ticket[4:]); err != nil {
 		return nil, fmt.Errorf("wrap session: %w", err)
 	}
-	return key.Seal(ticket, ticket[1:], content, ticket[:1]), nil
+	return key.Seal(ticket, ticket, content, nil), nil
 }
 
 // short is the short form of a device's session, nil if it has none.
@@ -129,73 +149,72 @@ func (t *tickets) short(cs tls.ConnectionState, whole []byte) []byte {
 		return nil
 	}
 	for form, suite := range forms {
-		s := sessionParts{suite: suite, created: binary.BigEndian.Uint64(whole[5:]), secret: whole[14:headSize]}
-		if s.created>>32 != 0 || string(s.build(leaf.Raw, t.ca)) != string(whole) {
-			continue
+		s := sessionParts{suite: suite, created: createdAt(whole), secret: whole[14:headSize]}
+		if s.created>>32 == 0 && string(s.build(leaf.Raw, t.ca)) == string(whole) {
+			return append(append([]byte{form}, subject.Device[:]...), s.secret...)
 		}
-		b := append([]byte{form}, subject.Device[:]...)
-		b = binary.BigEndian.AppendUint32(b, uint32(s.created))
-		return append(b, s.secret...)
 	}
 	return nil
 }
 
-const shortSize = 1 + 16 + 4 + 32
+func createdAt(whole []byte) uint64 { return binary.BigEndian.Uint64(whole[5:]) }
+
+const shortSize = 1 + 16 + 32
 
 var errTicket = errors.New("gate: not a ticket")
 
 // unwrap implements tls.Config.UnwrapSession. A ticket that is not ours, or
 // whose device is not welcome, is passed over: the handshake then runs in
 // full, and the request is told what is wrong.
-func (t *tickets) unwrap(identity []byte, _ tls.ConnectionState) (*tls.SessionState, error) {
-	whole, reason, err := t.open(identity)
+func (c *connection) unwrap(ticket []byte, _ tls.ConnectionState) (*tls.SessionState, error) {
+	whole, fresh, reason, err := c.open(ticket)
 	if err == nil {
 		var ss *tls.SessionState
 		if ss, err = tls.ParseSessionState(whole); err == nil {
-			t.refused("none")
+			c.config.SessionTicketsDisabled = fresh
+			c.refused("")
 			return ss, nil
 		}
 	}
-	t.refused(reason)
+	c.refused(reason)
 	return nil, nil
 }
 
-// open returns the session's bytes, or why it is refused.
-func (t *tickets) open(ticket []byte) (whole []byte, reason string, err error) {
-	if len(ticket) < 1+nonceSize+tagSize+1 || len(ticket) > maxTicket {
-		return nil, "malformed", errTicket
+// open returns the session's bytes and whether its ticket will do for days, or
+// why it is refused.
+func (t *tickets) open(ticket []byte) (whole []byte, fresh bool, reason string, err error) {
+	if len(ticket) < nonceSize+tagSize+1 || len(ticket) > maxTicket {
+		return nil, false, "malformed", errTicket
 	}
-	now := t.epoch()
-	// The epoch whose low byte it is, in the days that count; one ahead, since
-	// nodes' clocks differ.
-	age := byte(now+1) - ticket[0]
-	if age > keptEpochs+1 {
-		return nil, "expired", errTicket
+	created := binary.BigEndian.Uint32(ticket)
+	age := t.now().Sub(time.Unix(int64(created), 0))
+	if age > ticketLife || age < -skew {
+		return nil, false, "expired", errTicket
 	}
-	key, err := t.key(now + 1 - uint32(age))
+	key, err := t.key(created)
 	if err != nil {
-		return nil, "malformed", err
+		return nil, false, "malformed", err
 	}
-	content, err := key.Open(nil, ticket[1:1+nonceSize], ticket[1+nonceSize:], ticket[:1])
+	content, err := key.Open(nil, ticket[:nonceSize], ticket[nonceSize:], nil)
 	if err != nil || len(content) == 0 {
-		return nil, "malformed", errTicket
+		return nil, false, "malformed", errTicket
 	}
 	if content[0] == formWhole {
-		return content[1:], "malformed", nil
+		return content[1:], false, "malformed", nil
 	}
 	suite, ok := forms[content[0]]
 	if !ok || len(content) != shortSize {
-		return nil, "malformed", errTicket
+		return nil, false, "malformed", errTicket
 	}
-	d, known, err := t.registry.Device(identity.DeviceID(content[1:17]))
+	d, known, err := t.registry.Device([16]byte(content[1:17]))
 	switch {
 	case err != nil || !known:
-		return nil, "unknown", errTicket
+		return nil, false, "unknown", errTicket
 	case d.Revoked:
-		return nil, "revoked", errTicket
+		return nil, false, "revoked", errTicket
 	}
-	s := sessionParts{suite: suite, created: uint64(binary.BigEndian.Uint32(content[17:])), secret: content[21:]}
-	return s.build(d.Certificate, t.ca), "malformed", nil
+	s := sessionParts{suite: suite, created: uint64(created), secret: content[17:]}
+	return s.build(d.Certificate, t.ca), age < renewAfter, "malformed", nil
 }
 
 // sessionParts is what differs between two sessions of one device. build lays

@@ -16,7 +16,6 @@ func (g *Gate) tlsConfig() *tls.Config {
 	t := g.newTickets()
 	base := &tls.Config{
 		MinVersion: tls.VersionTLS13, CurvePreferences: link.Curves(g.c.Hybrid), Time: g.c.Now,
-		WrapSession: t.wrap, UnwrapSession: t.unwrap,
 	}
 	agents := base.Clone()
 	agents.Certificates = []tls.Certificate{g.c.Node.Certificate}
@@ -35,15 +34,19 @@ func (g *Gate) tlsConfig() *tls.Config {
 
 	outer := base.Clone()
 	outer.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		config := tools
 		switch {
 		case h.ServerName == identity.ServerName:
-			return agents, nil
+			config = agents
 		case h.ServerName == identity.EnrolName:
-			return strangers, nil
+			config = strangers
 		case !slices.Contains(h.SignatureSchemes, tls.Ed25519):
-			return browsers, nil
+			config = browsers
 		}
-		return tools, nil
+		config = config.Clone()
+		c := &connection{tickets: t, config: config}
+		config.WrapSession, config.UnwrapSession = c.wrap, c.unwrap
+		return config, nil
 	}
 	return outer
 }

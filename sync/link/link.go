@@ -105,7 +105,8 @@ type Link struct {
 	pace    pace
 	request sync.Mutex // one exchange at a time
 	mu      sync.Mutex
-	last    int // index of the hub that answered last
+	last    int      // index of the hub that answered last
+	conn    net.Conn // the latest
 }
 
 // Open makes a Link for an enrolled device. It reads the state file, whose
@@ -273,8 +274,18 @@ func post(ctx context.Context, t *http.Transport, address string, body []byte, l
 	return b, nil
 }
 
-// Rest ends a session: it closes the connection and writes the state file.
+// Rest ends a session: it closes the connection and writes the state file. The
+// connection is cut beneath TLS, whose parting alert guards against truncation
+// of what has no length of its own; ours has, and 24 bytes matter.
 func (l *Link) Rest() error {
+	l.request.Lock()
+	defer l.request.Unlock()
+	l.mu.Lock()
+	if l.conn != nil {
+		l.conn.Close()
+		l.conn = nil
+	}
+	l.mu.Unlock()
 	l.http.CloseIdleConnections()
 	return l.state.save()
 }

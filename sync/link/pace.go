@@ -77,12 +77,16 @@ func (p *pace) Budget() int {
 }
 
 // counted counts a connection's bytes and cuts it when nothing moves.
-func (l *Link) counted(c net.Conn, took time.Duration) net.Conn {
+func (l *Link) counted(n net.Conn, took time.Duration) net.Conn {
 	l.pace.dialed(took)
-	return &conn{Conn: c, stall: l.c.Stall, count: func(sent, received int) {
+	c := &conn{Conn: n, stall: l.c.Stall, count: func(sent, received int) {
 		l.pace.moved.Add(int64(sent + received))
 		l.state.count(l.month(), sent, received)
 	}}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = c
+	return c
 }
 
 // conn is a connection whose deadline moves on with every byte, so that a

@@ -88,9 +88,6 @@ func (st *state) Put(_ string, cs *tls.ClientSessionState) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.cache, st.s.Ticket, st.s.Session, st.dirty = cs, nil, nil, true
-	if cs == nil {
-		return
-	}
 	ticket, session, err := cs.ResumptionState()
 	if err != nil || session == nil {
 		return

@@ -1,0 +1,146 @@
+package gate
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"shangu/sync/link"
+)
+
+// wire counts the bytes that TCP carries on the connections that it dials.
+type wire struct {
+	sent, received atomic.Int64
+	open           sync.WaitGroup
+}
+
+func (w *wire) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	// A proxy between both ends sees each byte that either really sent, the
+	// alerts of a closing connection among them.
+	near, far := net.Pipe()
+	w.open.Go(func() { copyCounting(c, far, &w.sent) })
+	w.open.Go(func() { copyCounting(far, c, &w.received) })
+	return near, nil
+}
+
+// copyCounting copies until either end is gone. What comes from the hub after
+// the agent has closed is still counted.
+func copyCounting(to, from net.Conn, n *atomic.Int64) {
+	defer closeWrite(to)
+	b := make([]byte, 32<<10)
+	broken := false
+	for {
+		k, err := from.Read(b)
+		n.Add(int64(k))
+		if k > 0 && !broken {
+			_, werr := to.Write(b[:k])
+			broken = werr != nil
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func closeWrite(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		t.CloseWrite()
+		return
+	}
+	c.Close()
+}
+
+// exchange holds one session of one request and returns the bytes on the wire.
+func exchange(t testing.TB, d *device, n *node, up int, change func(*link.Config)) (sent, received int64) {
+	t.Helper()
+	w := &wire{}
+	l := d.link(func(c *link.Config) {
+		c.Dial = w.dial
+		if change != nil {
+			change(c)
+		}
+	}, n.url)
+	before := l.Usage().Sent
+	request := d.hello()
+	if up > len(request) {
+		request = d.request(make([]byte, up-len(request)-3))
+	}
+	if len(request) != up {
+		t.Fatalf("request of %d bytes", len(request))
+	}
+	if _, err := l.Exchange(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Rest(); err != nil {
+		t.Fatal(err)
+	}
+	w.open.Wait()
+	if got := l.Usage().Sent - before; got != w.sent.Load() {
+		t.Errorf("the link counted %d bytes sent, the wire %d", got, w.sent.Load())
+	}
+	return w.sent.Load(), w.received.Load()
+}
+
+// The goals are NUMBERS.md's. What is measured is a whole connection: TCP
+// payload both ways from the first byte of TLS to the last alert.
+const (
+	bodyUp, bodyDown = 250, 150
+	goalCold         = 2300
+	goalResumed      = 1350
+	goalIdle         = 900
+	idleUp, idleDown = 60, 40
+)
+
+// measure returns the bytes of a cold and of a resumed session.
+func measure(t testing.TB, up, down int, hybrid bool) (cold, resumed [2]int64) {
+	t.Helper()
+	d := newDistrict(t)
+	n := d.open(func(c *Config) { c.Hybrid = hybrid })
+	v := d.enrolled(n, schoolA)
+	d.canned.Store(int64(down))
+	use := func(c *link.Config) { c.Hybrid = hybrid }
+	cold[0], cold[1] = exchange(t, v, n, up, use)
+	resumed[0], resumed[1] = exchange(t, v, n, up, use)
+	if yes, no := n.resumed(); yes != 1 || no != 1 {
+		t.Fatalf("%d requests over resumed connections and %d over new ones", yes, no)
+	}
+	return cold, resumed
+}
+
+func TestWireBytes(t *testing.T) {
+	cold, resumed := measure(t, bodyUp, bodyDown, false)
+	t.Logf("school day: cold %d up + %d down = %d; resumed %d up + %d down = %d",
+		cold[0], cold[1], cold[0]+cold[1], resumed[0], resumed[1], resumed[0]+resumed[1])
+	if sum := cold[0] + cold[1]; sum > goalCold {
+		t.Errorf("a cold session takes %d bytes, goal %d", sum, goalCold)
+	}
+	if sum := resumed[0] + resumed[1]; sum > goalResumed {
+		t.Errorf("a resumed session takes %d bytes, goal %d", sum, goalResumed)
+	}
+}
+
+// BenchmarkWire reports bytes on the wire, not time.
+func BenchmarkWire(b *testing.B) {
+	for _, c := range []struct {
+		name     string
+		up, down int
+		hybrid   bool
+	}{{"schoolday", bodyUp, bodyDown, false}, {"schoolday-hybrid", bodyUp, bodyDown, true}, {"idle", idleUp, idleDown, false}} {
+		b.Run(c.name, func(b *testing.B) {
+			var cold, resumed [2]int64
+			for range b.N {
+				cold, resumed = measure(b, c.up, c.down, c.hybrid)
+			}
+			b.ReportMetric(float64(cold[0]+cold[1]), "cold-bytes")
+			b.ReportMetric(float64(resumed[0]+resumed[1]), "resumed-bytes")
+			b.ReportMetric(float64(resumed[0]), "resumed-up-bytes")
+			b.ReportMetric(float64(resumed[1]), "resumed-down-bytes")
+		})
+	}
+}
