@@ -10,6 +10,6 @@
 // Write is the way back: a file that it made imports as "same".
 //
 // The package reads documents through View and touches neither disk nor clock.
-// It imports schema and sync/change. See DESIGN.md for what a file can and
+// It imports schema, sync/change and the store's Edit. See DESIGN.md for what a file can and
 // cannot say.
 package intake

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"shangu/agent/store"
 	"shangu/schema"
 	"shangu/schema/table"
 	"shangu/schema/text"
@@ -16,7 +17,7 @@ type draft struct {
 	kind   schema.Kind
 	id     string
 	doc    *change.Doc // nil: not there yet
-	fields []change.Field
+	fields []store.FieldEdit
 	bad    func(schema.FieldNum, *text.Message) // reports a value that breaks a rule
 }
 
@@ -35,7 +36,7 @@ func (d *draft) setKey(k schema.Key, v schema.Value) {
 		d.bad(k.Num, m)
 		return
 	}
-	d.fields = append(d.fields, change.Field{Key: k, Value: v, Base: cur.Version})
+	d.fields = append(d.fields, store.FieldEdit{Key: k, Value: v, Base: &cur.Version})
 }
 
 // commit adds the edit to the plan if it changes anything.
@@ -43,8 +44,8 @@ func (p *planner) commit(d *draft) outcome {
 	if len(d.fields) == 0 {
 		return same
 	}
-	slices.SortFunc(d.fields, func(a, b change.Field) int { return a.Key.Compare(b.Key) })
-	p.plan.Edits = append(p.plan.Edits, Edit{d.kind, d.id, d.fields})
+	slices.SortFunc(d.fields, func(a, b store.FieldEdit) int { return a.Key.Compare(b.Key) })
+	p.plan.Edits = append(p.plan.Edits, store.Edit{Kind: d.kind, ID: d.id, Fields: d.fields})
 	if d.doc == nil {
 		return created
 	}

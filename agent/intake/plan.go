@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"shangu/agent/store"
 	"shangu/schema"
 	"shangu/schema/table"
 	"shangu/schema/text"
@@ -56,13 +57,6 @@ type Options struct {
 	Year  int         // the school year that a roster is for; 0: as the file says
 }
 
-// Edit is one change to one document of the own school.
-type Edit struct {
-	Kind   schema.Kind
-	ID     string
-	Fields []change.Field // sorted by key, with the versions that the plan was made against
-}
-
 // Plan is what an import would do.
 type Plan struct {
 	Kind    Kind
@@ -70,7 +64,7 @@ type Plan struct {
 	New     int // pupils, teachers, sheets, visits or training records that are new
 	Changed int
 	Same    int
-	Edits   []Edit          // one entry each, in the order in which they are to be committed
+	Edits   []store.Edit    // one entry each; in this order, with the versions that the plan was made against
 	Notes   []table.Problem // what the clerk should know and that does not stop the import
 }
 

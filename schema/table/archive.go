@@ -59,7 +59,7 @@ func (a *Archive) Read(name string, spec *Spec, problems *Problems, each func(*R
 		problems.Add(Problem{Sheet: name, Message: m})
 		return Info{}
 	}
-	return read(name, data, spec, problems, each)
+	return ReadNamed(name, data, spec, problems, each)
 }
 
 func (a *Archive) unpack(name string) ([]byte, error) {

@@ -41,11 +41,11 @@ type source interface {
 // each. What is wrong is added to problems; rows that could be read are handed
 // over all the same, so that the caller finds what is wrong with them too.
 func Read(data []byte, spec *Spec, problems *Problems, each func(*Row)) Info {
-	return read("", data, spec, problems, each)
+	return ReadNamed("", data, spec, problems, each)
 }
 
-// read is Read for a file that has a name among others.
-func read(name string, data []byte, spec *Spec, problems *Problems, each func(*Row)) (info Info) {
+// ReadNamed is Read for one of several files: its problems carry its name.
+func ReadNamed(name string, data []byte, spec *Spec, problems *Problems, each func(*Row)) (info Info) {
 	before := problems.Len()
 	defer func() {
 		if info.Rows == 0 && !spec.Empty && problems.Len() == before {
@@ -64,7 +64,7 @@ func open(name string, data []byte, spec *Spec, problems *Problems) []*sheet {
 	case formText:
 		return openText(name, data, spec, problems)
 	case formWorkbook:
-		return openWorkbook(data, spec, problems)
+		return openWorkbook(name, data, spec, problems)
 	default:
 		problems.Add(Problem{Sheet: name, Message: form.refusal()})
 		return nil

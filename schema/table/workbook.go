@@ -38,14 +38,14 @@ func detectZip(data []byte) form {
 // openWorkbook finds the sheets of a workbook that hold the table. A book with
 // a sheet for each class is read whole; a sheet that looks like the table but
 // lacks a column is refused rather than passed over.
-func openWorkbook(data []byte, spec *Spec, problems *Problems) (sheets []*sheet) {
+func openWorkbook(file string, data []byte, spec *Spec, problems *Problems) (sheets []*sheet) {
 	book, err := newBook(data)
 	if err != nil {
 		m := text.Of(err)
 		if m == nil {
 			m = text.Wrap(err, "table.damaged", "why", err)
 		}
-		problems.Fail(m)
+		problems.Add(Problem{Sheet: file, Message: m})
 		return nil
 	}
 	var all []*sheet
@@ -69,8 +69,11 @@ func openWorkbook(data []byte, spec *Spec, problems *Problems) (sheets []*sheet)
 		if s.score < most && len(spec.missing(&s.header)) > 0 && s.score <= spec.required()/2 {
 			continue // an instruction sheet, a list of codes
 		}
-		if len(all) == 1 {
-			s.name = ""
+		switch {
+		case len(all) == 1:
+			s.name = file
+		case file != "":
+			s.name = file + "/" + s.name
 		}
 		for _, p := range s.problems.list {
 			p.Sheet = s.name
