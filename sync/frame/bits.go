@@ -61,11 +61,24 @@ func (r *bitReader) get(n uint) uint64 {
 
 // ones counts ones up to the next zero, which it takes too, or up to limit.
 func (r *bitReader) ones(limit uint) uint {
-	q := uint(0)
-	for q < limit && r.get(1) == 1 {
-		q++
+	for q := uint(0); ; {
+		r.fill()
+		n := min(uint(bits.LeadingZeros64(^r.acc)), r.n, limit-q)
+		q += n
+		r.acc <<= n
+		r.n -= n
+		switch {
+		case q == limit:
+			return q
+		case r.n > 0: // a zero ends it
+			r.acc <<= 1
+			r.n--
+			return q
+		case r.pos == len(r.b):
+			r.over = true
+			return q
+		}
 	}
-	return q
 }
 
 // rest reports whether nothing but zeros of the last byte is left.

@@ -24,27 +24,27 @@ func AppendDoc(dst []byte, d *change.Doc) []byte {
 	}
 	var cells []byte
 	appendVersion := func(r change.Ref) {
-		cells = append(cells, schema.Int(int64(index(r.Chain)))...)
-		cells = append(cells, schema.Int(int64(r.Seq))...)
+		cells = appendInt(cells, int64(index(r.Chain)))
+		cells = appendInt(cells, int64(r.Seq))
 	}
 	for i := range d.Cells {
 		c := &d.Cells[i]
 		cells = appendArray(cells, 8+2*len(c.Also))
-		cells = append(cells, schema.Int(int64(c.Key.Num))...)
-		cells = append(cells, schema.Str(c.Key.Sub)...)
+		cells = appendInt(cells, int64(c.Key.Num))
+		cells = appendStr(cells, c.Key.Sub)
 		cells = append(cells, c.Value...)
-		cells = append(cells, schema.Int(c.At)...)
-		cells = append(cells, schema.Str(c.By)...)
-		cells = append(cells, schema.Int(int64(c.Role))...)
+		cells = appendInt(cells, c.At)
+		cells = appendStr(cells, c.By)
+		cells = appendInt(cells, int64(c.Role))
 		appendVersion(c.Version)
 		for _, a := range c.Also {
 			appendVersion(a)
 		}
 	}
 	dst = appendArray(dst, 5)
-	dst = append(dst, schema.Str(d.Scope)...)
-	dst = append(dst, schema.Int(int64(d.Kind))...)
-	dst = append(dst, schema.Str(d.ID)...)
+	dst = appendStr(dst, d.Scope)
+	dst = appendInt(dst, int64(d.Kind))
+	dst = appendStr(dst, d.ID)
 	dst = appendArray(dst, len(chains))
 	for _, c := range chains {
 		dst = append(dst, schema.Bin(string(c[:]))...)

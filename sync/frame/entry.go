@@ -16,16 +16,15 @@ const entryFields = 9
 // AppendEntry appends the canonical bytes of an entry of the given chain to
 // dst. They are what the journal stores and what the chain hashes.
 func AppendEntry(dst []byte, chain change.ChainID, e *change.Entry) []byte {
-	extra := extraCount(e.Extra)
-	dst = appendArray(dst, entryFields+extra)
-	dst = append(dst, schema.Int(int64(e.Seq))...)
-	dst = append(dst, schema.Int(e.At)...)
-	dst = append(dst, schema.Int(int64(e.Boot))...)
-	dst = append(dst, schema.Int(e.Up)...)
-	dst = append(dst, schema.Str(e.Account)...)
-	dst = append(dst, schema.Str(e.Scope)...)
-	dst = append(dst, schema.Int(int64(e.Kind))...)
-	dst = append(dst, schema.Str(e.ID)...)
+	dst = appendArray(dst, entryFields+extraCount(e.Extra))
+	dst = appendInt(dst, int64(e.Seq))
+	dst = appendInt(dst, e.At)
+	dst = appendInt(dst, int64(e.Boot))
+	dst = appendInt(dst, e.Up)
+	dst = appendStr(dst, e.Account)
+	dst = appendStr(dst, e.Scope)
+	dst = appendInt(dst, int64(e.Kind))
+	dst = appendStr(dst, e.ID)
 	dst = appendArray(dst, len(e.Fields))
 	for i := range e.Fields {
 		dst = appendField(dst, chain, &e.Fields[i])
@@ -42,13 +41,13 @@ func appendField(dst []byte, chain change.ChainID, f *change.Field) []byte {
 		n = 3
 	}
 	dst = appendArray(dst, n)
-	dst = append(dst, schema.Int(int64(f.Key.Num))...)
+	dst = appendInt(dst, int64(f.Key.Num))
 	dst = append(dst, f.Value...)
 	if n > 2 {
 		dst = appendRef(dst, chain, f.Base)
 	}
 	if n > 3 {
-		dst = append(dst, schema.Str(f.Key.Sub)...)
+		dst = appendStr(dst, f.Key.Sub)
 	}
 	return dst
 }
@@ -57,21 +56,11 @@ func appendField(dst []byte, chain change.ChainID, f *change.Field) []byte {
 // ref), else as [bin 16, seq].
 func appendRef(dst []byte, chain change.ChainID, r change.Ref) []byte {
 	if r.IsZero() || r.Chain == chain {
-		return append(dst, schema.Int(int64(r.Seq))...)
+		return appendInt(dst, int64(r.Seq))
 	}
-	dst = append(dst, 0x92)
-	dst = append(dst, schema.Bin(string(r.Chain[:]))...)
-	return append(dst, schema.Int(int64(r.Seq))...)
-}
-
-func appendArray(dst []byte, n int) []byte {
-	switch {
-	case n <= 15:
-		return append(dst, 0x90|byte(n))
-	case n <= 0xffff:
-		return append(dst, 0xdc, byte(n>>8), byte(n))
-	}
-	return append(dst, 0xdd, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	dst = append(dst, 0x92, 0xc4, byte(len(r.Chain)))
+	dst = append(dst, r.Chain[:]...)
+	return appendInt(dst, int64(r.Seq))
 }
 
 func extraCount(extra string) (n int) {

@@ -322,7 +322,7 @@ func (c *codec) value(e *change.Entry, i int, typ uint8) schema.Value {
 		if n = c.integer(e, i, s, n); c.enc {
 			return v
 		}
-		return schema.Int(n)
+		return intValue(n)
 	case typeStr:
 		text, _ := v.Str()
 		if ns == nsNone {
@@ -330,8 +330,11 @@ func (c *codec) value(e *change.Entry, i int, typ uint8) schema.Value {
 		} else {
 			text = c.word(ns, text, s)
 		}
-		if c.enc {
+		switch {
+		case c.enc:
 			return v
+		case ns != nsNone && s.name != 0:
+			return c.t.text(ns, s.name, text)
 		}
 		return schema.Str(text)
 	case typeNames:

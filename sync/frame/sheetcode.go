@@ -11,15 +11,16 @@ import (
 // sheet is a roll that was taken, as most entries are: state, taker, roll and
 // marks, all of them new.
 type sheet struct {
-	id    schema.SheetID
-	class uint32 // index+1, 0: not known yet
-	taker string
-	roll  int64 // -1: none
-	marks []change.Field
-	found []placed       // marks by place, to be written
-	kept  []placed       // marks that stayed, then all of them
-	fresh []uint32       // ranks among the free places
-	extra []change.Field // marks of pupils who are not in the roster
+	id      schema.SheetID
+	class   uint32 // index+1, 0: not known yet
+	taker   string
+	takerAt uint32 // its index+1, 0: not in the table
+	roll    int64  // -1: none
+	marks   []change.Field
+	found   []placed       // marks by place, to be written
+	kept    []placed       // marks that stayed, then all of them
+	fresh   []uint32       // ranks among the free places
+	extra   []change.Field // marks of pupils who are not in the roster
 }
 
 // from fills s from an entry; ok is false when it holds anything else.
@@ -94,7 +95,7 @@ func (c *codec) sheet(e *change.Entry, expected bool) {
 		s.class = class
 		s.id.Class = c.t.names[nsClass][class-1]
 		s.id.Date, s.id.Session = m.slot(cs)
-		s.taker, s.roll = c.lastName(nsTeacher, cs.taker), cs.roll
+		s.taker, s.takerAt, s.roll = c.lastName(nsTeacher, cs.taker), cs.taker, cs.roll
 	} else {
 		c.sheetID(&s.id, &s.class)
 		if c.err != nil {
@@ -106,6 +107,7 @@ func (c *codec) sheet(e *change.Entry, expected bool) {
 			last = *m.classOf(s.class - 1)
 		}
 		s.taker = c.again(nsTeacher, s.taker, &last.taker)
+		s.takerAt = last.taker
 		s.roll = c.roll(s.roll, last.roll, s.class)
 		if s.class != 0 {
 			cs := m.classOf(s.class - 1)
@@ -224,7 +226,10 @@ func (c *codec) writeMarks(s *sheet, before []placed, day int) {
 		from = rank + 1
 		c.mark(p.value)
 	}
-	marks := slices.Clone(s.found)
+	var marks []placed
+	if len(s.found) > 0 {
+		marks = slices.Clone(s.found)
+	}
 	if more := c.bit(len(s.extra) > 0); more {
 		marks = c.extraMarks(s, marks)
 	}
@@ -335,10 +340,10 @@ func (c *codec) build(e *change.Entry, s *sheet, roster []uint32) {
 	f := c.room(3 + len(s.found) + len(s.extra))
 	f = append(f, change.Field{Key: schema.Key{Num: schema.SheetState}, Value: "\x01"})
 	if s.taker != "" {
-		f = append(f, change.Field{Key: schema.Key{Num: schema.SheetTaker}, Value: schema.Str(s.taker)})
+		f = append(f, change.Field{Key: schema.Key{Num: schema.SheetTaker}, Value: c.t.text(nsTeacher, s.takerAt, s.taker)})
 	}
 	if s.roll >= 0 {
-		f = append(f, change.Field{Key: schema.Key{Num: schema.SheetRoll}, Value: schema.Int(s.roll)})
+		f = append(f, change.Field{Key: schema.Key{Num: schema.SheetRoll}, Value: intValue(s.roll)})
 	}
 	head := len(f)
 	for _, p := range s.found {
@@ -363,4 +368,19 @@ func (c *codec) room(n int) []change.Field {
 	from := len(c.fields)
 	c.fields = c.fields[:from+n]
 	return c.fields[from : from : from+n]
+}
+
+// smallInts are the values of small numbers, made once.
+var smallInts = func() (v [128]schema.Value) {
+	for i := range v {
+		v[i] = schema.Int(int64(i))
+	}
+	return v
+}()
+
+func intValue(n int64) schema.Value {
+	if n >= 0 && n < int64(len(smallInts)) {
+		return smallInts[n]
+	}
+	return schema.Int(n)
 }

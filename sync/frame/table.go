@@ -7,6 +7,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"shangu/schema"
 	"shangu/sync/change"
 )
 
@@ -57,6 +58,7 @@ type Table struct {
 	rosters [][]uint32                 // by class: pupils
 	log     []addition
 	model   model
+	values  [nsCount][]schema.Value // of names as texts; made when first needed
 }
 
 // addition is one line of the append-only list.
@@ -121,6 +123,21 @@ func (t *Table) add(ns namespace, s string) (i uint32, ok bool) {
 	return i, true
 }
 
+// text returns the value of a text whose index+1 is i, or 0.
+func (t *Table) text(ns namespace, i uint32, s string) schema.Value {
+	if i == 0 {
+		return schema.Str(s)
+	}
+	for len(t.values[ns]) < int(i) {
+		t.values[ns] = append(t.values[ns], "")
+	}
+	v := &t.values[ns][i-1]
+	if *v == "" {
+		*v = schema.Str(s)
+	}
+	return *v
+}
+
 // roster returns the pupils that a class has or had, in the order in which the
 // chain put them there.
 func (t *Table) roster(class uint32) []uint32 {
@@ -156,6 +173,7 @@ func (t *Table) truncate(n int) {
 			delete(t.index[a.ns], list[len(list)-1])
 		}
 		t.names[a.ns] = list[:len(list)-1]
+		t.values[a.ns] = t.values[a.ns][:min(len(t.values[a.ns]), len(list)-1)]
 	}
 	t.log = t.log[:n]
 }
