@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shangu/agent/intake"
+	"shangu/agent/service"
+	"shangu/installer/host/cli"
+	"shangu/installer/host/local"
+	"shangu/schema/text"
+)
+
+// door is what commands ask: the running service, or the data itself.
+type door interface {
+	Status(context.Context) (service.Status, error)
+	Digest(context.Context) (map[string]map[string]string, error)
+	Sync(ctx context.Context, timeout time.Duration) error
+	Enrol(ctx context.Context, hubs []string, token string) (service.Enrolled, error)
+	Import(context.Context, service.Import) (service.Imported, error)
+	Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error
+	Verify(ctx context.Context, repair bool) (service.Verified, error)
+}
+
+// reachPatience is how long a command waits for a service that is starting, or
+// for another command to be done with the data.
+const reachPatience = 20 * time.Second
+
+// knock finds the door of a directory and does its work there. make says
+// whether a directory without data gets some.
+func knock(cmd *cobra.Command, make bool, work func(context.Context, door) error) (err error) {
+	dir, err := cli.Dir(cmd)
+	if err != nil {
+		return err
+	}
+	if !make && !service.Exists(dir) {
+		return text.New("agent.no_data", "dir", dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return text.Wrap(err, "agent.write_file", "file", dir)
+	}
+	patience, cancel := context.WithTimeout(cmd.Context(), reachPatience)
+	defer cancel()
+	client, held, err := local.Reach(patience, dir)
+	if err != nil {
+		return err
+	}
+	if client != nil {
+		return work(cmd.Context(), service.NewClient(client))
+	}
+	defer held.Release()
+	a, err := service.Open(service.Options{Dir: dir, Version: cli.Version()})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := a.Close(); err == nil {
+			err = e
+		}
+	}()
+	return work(cmd.Context(), a)
+}
+
+// account is who a command saves as: the user of this machine.
+func account() string {
+	for _, name := range []string{"USER", "USERNAME", "LOGNAME"} {
+		if u := os.Getenv(name); u != "" {
+			return "local:" + filepath.Base(u)
+		}
+	}
+	return "local"
+}

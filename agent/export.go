@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"shangu/agent/intake"
+	"shangu/installer/host/cli"
+	"shangu/schema/table"
+	"shangu/schema/text"
+	"shangu/sync/disk"
+)
+
+// exported is what export prints.
+type exported struct {
+	Kind  intake.Kind `json:"kind"`
+	File  string      `json:"file"`
+	Bytes int         `json:"bytes"`
+}
+
+func exportCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "export KIND FILE", Short: "agent.cmd_export", Args: kindAndFile}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		kind, err := intake.ParseKind(args[0])
+		if err != nil {
+			return err
+		}
+		if table.FormatOf(args[1]) == 0 {
+			return cli.Usage("agent.ending", "file", args[1])
+		}
+		return knock(cmd, false, func(ctx context.Context, d door) error {
+			var b bytes.Buffer
+			if err := d.Export(ctx, kind, args[1], &b); err != nil {
+				return err
+			}
+			// Names of children are in it.
+			if err := disk.WriteFile(args[1], b.Bytes(), 0o600); err != nil {
+				return text.Wrap(err, "agent.write_file", "file", args[1])
+			}
+			return cli.Print(cmd, exported{kind, args[1], b.Len()}, func(w io.Writer) {
+				fmt.Fprintln(w, text.New("agent.export_done", "file", args[1]))
+			})
+		})
+	}
+	return cmd
+}

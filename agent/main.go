@@ -1,0 +1,48 @@
+// Command agent is the school's side: it keeps what the school records, on its
+// own machine, and brings it to the district whenever there is a link.
+//
+//	run      the service in the foreground: page, local door, sessions
+//	enroll   keep hub and token for the first contact
+//	import   a table into the store
+//	export   a table out of it
+//	sync     one session now
+//	status   where things stand
+//	digest   digests by kind and month
+//	verify   journal and store against each other
+//
+// Each command has a file of its own. All but run ask the service that runs on
+// --dir, or open the data themselves when none does.
+package main
+
+import (
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"shangu/installer/host/cli"
+)
+
+// The agent lives on school computers that have little memory to spare. The
+// environment's GOMEMLIMIT and GOGC go before.
+const (
+	memoryLimit = 40 << 20
+	gcPercent   = 50
+)
+
+func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	os.Exit(cli.Main(root()))
+}
+
+func root() *cobra.Command {
+	c := cli.New("agent", "agent.cmd_root")
+	c.AddCommand(runCommand(), enrollCommand(), importCommand(), exportCommand(),
+		syncCommand(), statusCommand(), digestCommand(), verifyCommand())
+	return c
+}

@@ -1,0 +1,131 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"shangu/agent/intake"
+	"shangu/installer/host/local"
+	"shangu/schema/table"
+	"shangu/schema/text"
+)
+
+// Client asks the service that runs on a data directory. Its methods are those
+// of Agent.
+type Client struct{ http *http.Client }
+
+// NewClient makes a Client over one of installer/host/local.
+func NewClient(c *http.Client) *Client { return &Client{c} }
+
+// Status reads where the agent stands, LastError as a code.
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	return s, c.ask(ctx, "GET", "/v1/status", nil, &s)
+}
+
+// Digest digests what the school sees.
+func (c *Client) Digest(ctx context.Context) (d map[string]map[string]string, err error) {
+	return d, c.ask(ctx, "GET", "/v1/digest", nil, &d)
+}
+
+// Sync holds sessions until nothing is pending.
+func (c *Client) Sync(ctx context.Context, timeout time.Duration) error {
+	return c.ask(ctx, "POST", "/v1/sync?timeout="+timeout.String(), nil, &struct{}{})
+}
+
+// Enrol keeps the hub's addresses and the token.
+func (c *Client) Enrol(ctx context.Context, hubs []string, token string) (e Enrolled, err error) {
+	body, err := json.Marshal(enrolment{Hubs: hubs, Token: token})
+	if err != nil {
+		return e, fmt.Errorf("enrol: %w", err)
+	}
+	return e, c.ask(ctx, "POST", "/v1/enroll", body, &e)
+}
+
+// Import hands a file over.
+func (c *Client) Import(ctx context.Context, i Import) (Imported, error) {
+	q := url.Values{"kind": {string(i.Kind)}, "name": {i.Name}, "year": {strconv.Itoa(i.Year)}, "account": {i.Account}}
+	if i.DryRun {
+		q.Set("dry", "1")
+	}
+	var got imported
+	err := c.ask(ctx, "POST", "/v1/import?"+q.Encode(), i.Data, &got)
+	got.Imported.Notes = readProblems(got.Notes)
+	return got.Imported, err
+}
+
+// Export fetches a table.
+func (c *Client) Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error {
+	q := url.Values{"kind": {string(kind)}, "name": {name}}
+	resp, err := c.do(ctx, "GET", "/v1/export?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if n, err := io.Copy(w, resp.Body); err != nil || n != resp.ContentLength {
+		return text.Wrap(errors.Join(err, fmt.Errorf("%d of %d bytes", n, resp.ContentLength)), "agent.bad_answer")
+	}
+	return nil
+}
+
+// Verify checks journal and documents against each other.
+func (c *Client) Verify(ctx context.Context, repair bool) (v Verified, err error) {
+	path := "/v1/verify"
+	if repair {
+		path += "?repair=1"
+	}
+	return v, c.ask(ctx, "POST", path, nil, &v)
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, body []byte, answer any) error {
+	resp, err := c.do(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		return text.Wrap(err, "agent.bad_answer")
+	}
+	return nil
+}
+
+// do sends a request and turns a fault back into the error that it was.
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, local.Origin+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ask service: %w", err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, text.Wrap(err, "agent.service_gone")
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var f fault
+	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil || f.Code == "" && len(f.Problems) == 0 {
+		return nil, text.Wrap(errors.Join(err, fmt.Errorf("%s %s: %s", method, path, resp.Status)), "agent.bad_answer")
+	}
+	if f.Code != "" {
+		return nil, text.Parse(f.Code)
+	}
+	ps := &table.Problems{}
+	for _, p := range readProblems(f.Problems) {
+		ps.Add(p)
+	}
+	for range f.More {
+		ps.Add(table.Problem{Message: text.New("agent.bad_answer")})
+	}
+	return nil, ps
+}

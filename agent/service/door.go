@@ -1,0 +1,159 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"shangu/agent/intake"
+	"shangu/schema/table"
+	"shangu/schema/text"
+)
+
+// The local door: what a command asks of the service that runs on its data
+// directory. Who may open it may ask anything; see installer/host/local.
+//
+//	GET  /v1/status                              Status, last_error as a code
+//	GET  /v1/digest                              kind, month, hex
+//	POST /v1/sync?timeout=60s
+//	POST /v1/enroll          enrolment           Enrolled
+//	POST /v1/import?kind=&name=&dry=&year=&account=   file   imported
+//	GET  /v1/export?kind=&name=                  file
+//	POST /v1/verify?repair=1                     Verified
+//
+// Errors are a status of 4xx or 5xx and a fault. Messages travel as codes, so
+// that each command says them in its own language.
+
+// MaxFile is the size of the largest file that may be imported, in bytes.
+const MaxFile = 64 << 20
+
+// fault is an error on its way through the door.
+type fault struct {
+	Code     string    `json:"code,omitempty"`     // as schema/text codes it
+	Problems []problem `json:"problems,omitempty"` // what is wrong with a file
+	More     int       `json:"more,omitempty"`     // problems that are not listed
+}
+
+// problem is a table.Problem with its message as a code.
+type problem struct {
+	Sheet  string `json:"sheet,omitempty"`
+	Line   int    `json:"line"`
+	Column string `json:"column,omitempty"`
+	Cell   string `json:"cell,omitempty"`
+	Code   string `json:"code"`
+}
+
+func wireProblems(ps []table.Problem) []problem {
+	out := make([]problem, len(ps))
+	for i, p := range ps {
+		out[i] = problem{p.Sheet, p.Line, p.Column, p.Cell, p.Message.Code()}
+	}
+	return out
+}
+
+func readProblems(ps []problem) []table.Problem {
+	out := make([]table.Problem, len(ps))
+	for i, p := range ps {
+		out[i] = table.Problem{Sheet: p.Sheet, Line: p.Line, Column: p.Column, Cell: p.Cell, Message: text.Parse(p.Code)}
+	}
+	return out
+}
+
+// imported is Imported through the door.
+type imported struct {
+	Imported
+	Notes []problem `json:"notes"` // in place of Imported's
+}
+
+// Door is the service's side of the local door. What is under way ends with
+// ctx: a command that waits for a session does not hold the service up.
+func (a *Agent) Door(ctx context.Context) http.Handler {
+	m := http.NewServeMux()
+	handle := func(pattern string, f func(*http.Request) (any, error)) {
+		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			defer cancel(nil)
+			defer context.AfterFunc(r.Context(), func() { cancel(r.Context().Err()) })()
+			v, err := f(r.WithContext(ctx))
+			if err != nil {
+				refuse(w, err)
+				return
+			}
+			reply(w, http.StatusOK, v)
+		})
+	}
+	handle("GET /v1/status", func(r *http.Request) (any, error) { return a.Status(r.Context()) })
+	handle("GET /v1/digest", func(r *http.Request) (any, error) { return a.Digest(r.Context()) })
+	handle("POST /v1/sync", func(r *http.Request) (any, error) {
+		timeout, err := time.ParseDuration(r.FormValue("timeout"))
+		if err != nil {
+			return nil, err
+		}
+		return struct{}{}, a.Sync(r.Context(), timeout)
+	})
+	handle("POST /v1/enroll", func(r *http.Request) (any, error) {
+		var e enrolment
+		if err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&e); err != nil {
+			return nil, err
+		}
+		return a.Enrol(r.Context(), e.Hubs, e.Token)
+	})
+	handle("POST /v1/import", func(r *http.Request) (any, error) {
+		q := r.URL.Query()
+		data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxFile))
+		if err != nil {
+			return nil, err
+		}
+		year, err := strconv.Atoi(q.Get("year"))
+		if err != nil {
+			return nil, err
+		}
+		got, err := a.Import(r.Context(), Import{
+			Kind: intake.Kind(q.Get("kind")), Name: q.Get("name"), Data: data,
+			DryRun: q.Get("dry") != "", Year: year, Account: q.Get("account"),
+		})
+		return imported{got, wireProblems(got.Notes)}, err
+	})
+	handle("POST /v1/verify", func(r *http.Request) (any, error) {
+		return a.Verify(r.Context(), r.FormValue("repair") != "")
+	})
+	m.HandleFunc("GET /v1/export", a.exportDoor)
+	return m
+}
+
+func (a *Agent) exportDoor(w http.ResponseWriter, r *http.Request) {
+	// A table that fails half way must not look whole.
+	var b bytes.Buffer
+	if err := a.Export(r.Context(), intake.Kind(r.FormValue("kind")), r.FormValue("name"), &b); err != nil {
+		refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.Write(b.Bytes())
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// A command that went away does not want its answer.
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	if ps, ok := errors.AsType[*table.Problems](err); ok {
+		list, more := ps.List()
+		reply(w, http.StatusUnprocessableEntity, fault{Problems: wireProblems(list), More: more})
+		return
+	}
+	m := text.Of(err)
+	if m == nil {
+		m = text.New("agent.failed", "cause", err)
+	}
+	reply(w, http.StatusConflict, fault{Code: m.Code()})
+}

@@ -1,0 +1,133 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"shangu/schema/text"
+	"shangu/sync/disk"
+	"shangu/sync/identity"
+	"shangu/sync/link"
+)
+
+// enrolment is what was given with `agent enroll`. The token stays: should the
+// credentials be lost, the same machine may use it again.
+type enrolment struct {
+	Hubs   []string `json:"hubs"`
+	Token  string   `json:"token"`
+	School string   `json:"school"`
+}
+
+// Enrolled is what Enrol kept.
+type Enrolled struct {
+	School string   `json:"school"`
+	Hubs   []string `json:"hubs"`
+}
+
+// Enrol keeps the hub's addresses and the token for the next session. It needs
+// no network. A machine that has credentials of the same school keeps them, and
+// its identity; token may then be empty.
+func (a *Agent) Enrol(_ context.Context, hubs []string, token string) (Enrolled, error) {
+	hubs, err := parseHubs(hubs)
+	if err != nil {
+		return Enrolled{}, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := enrolment{Hubs: hubs, Token: token, School: a.enrolment.School}
+	switch {
+	case token != "":
+		t, err := identity.ParseTokenFor(identity.RoleSchool, token)
+		if err != nil {
+			return Enrolled{}, err
+		}
+		e.Token, e.School = t.String(), t.School
+		if home := a.store.Home(); home != "" && home != t.School {
+			return Enrolled{}, text.New("agent.other_school", "school", home, "token", t.School)
+		}
+	case a.enrolment.Token == "":
+		return Enrolled{}, text.New("agent.no_token_given")
+	default:
+		e.Token = a.enrolment.Token
+	}
+	if err := writeJSON(a.path(enrolmentFile), e); err != nil {
+		return Enrolled{}, err
+	}
+	a.enrolment = e
+	if a.link != nil {
+		if err := a.link.Close(); err != nil {
+			a.o.Log.Warn("link state was not kept", "err", err.Error())
+		}
+		a.link = nil
+	}
+	a.o.Log.Info("enrolment kept", "school", e.School, "hubs", strings.Join(hubs, ","))
+	a.saved()
+	return Enrolled{e.School, e.Hubs}, nil
+}
+
+// parseHubs checks the hub's addresses and drops repeated ones.
+func parseHubs(hubs []string) ([]string, error) {
+	var out []string
+	for _, h := range hubs {
+		h = strings.TrimRight(strings.TrimSpace(h), "/")
+		if h == "" {
+			continue
+		}
+		u, err := url.Parse(h)
+		if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return nil, text.New("link.bad_hub", "url", h)
+		}
+		if !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	if len(out) == 0 {
+		return nil, text.New("agent.no_hub_given")
+	}
+	return out, nil
+}
+
+// loadCredentials returns nil before the first contact. Damaged ones are
+// reported and count as none: the token gets them anew.
+func (a *Agent) loadCredentials() *link.Credentials {
+	cr, err := link.LoadCredentials(a.path(credentialsFile))
+	if err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			a.o.Log.Warn("credentials cannot be used", "err", err.Error())
+		}
+		return nil
+	}
+	return cr
+}
+
+// readJSON reads a small file; one that does not exist leaves v as it is.
+func readJSON(path string, v any) error {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, v)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := disk.WriteFile(path, b, 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"shangu/agent/web"
+	"shangu/installer/host/local"
+	"shangu/sync/link"
+)
+
+// Work is what Run needs beside the agent.
+type Work struct {
+	Page   net.Listener // of the page on this machine
+	Recent func(n int) []string
+	Ready  func() // called once page and door are open
+}
+
+// Run serves the page and the local door and holds sessions with the hub until
+// ctx is done. It fails when one of them cannot go on.
+func (a *Agent) Run(ctx context.Context, w Work) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	page, err := web.Handler(&source{a, w.Recent}, a.o.Log, a.o.Now)
+	if err != nil {
+		return err
+	}
+	door, err := local.Listen(a.o.Dir)
+	if err != nil {
+		return err
+	}
+	loop := link.NewLoop(a.attempt(cancel), rand.Float64)
+	a.saved = loop.Kick
+	var tasks sync.WaitGroup
+	for name, serve := range map[string]func() error{
+		"page": func() error { return web.Serve(ctx, w.Page, page) },
+		"door": func() error { return local.ServeOn(ctx, door, a.Door(ctx)) },
+		"sync": func() error { loop.Run(ctx); return nil },
+	} {
+		tasks.Go(func() {
+			if err := serve(); err != nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	a.o.Log.Info("agent runs", "page", w.Page.Addr().String(), "version", a.o.Version)
+	w.Ready()
+	tasks.Wait()
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		a.o.Log.Error("agent stops", "err", err.Error())
+		return err
+	}
+	a.o.Log.Info("agent stops")
+	return nil
+}
+
+// sessionPatience ends a session that is still moving after this long, so that
+// the loop's own pace decides what comes next.
+const sessionPatience = 30 * time.Minute
+
+// attempt is one session of the loop. Before enrolment there is nothing to do,
+// and no failure. A store that takes no more ends the service: the service
+// manager starts it again, and the store mends itself as it opens.
+func (a *Agent) attempt(stop context.CancelCauseFunc) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, sessionPatience)
+		defer cancel()
+		err := a.Session(ctx)
+		if errors.Is(err, errNotEnrolled) {
+			return nil
+		}
+		if broken := a.store.Status().Broken; broken != nil {
+			stop(broken)
+		}
+		return err
+	}
+}
+
+// source is what the page reads.
+type source struct {
+	*Agent
+	recent func(int) []string
+}
+
+func (s *source) Recent(n int) []string { return s.recent(n) }
+
+var _ web.Source = (*source)(nil)

@@ -1,0 +1,137 @@
+// Package service is the running agent: a school's data directory opened, the
+// sessions that bring it and the hub together, the page on this machine, and
+// the local door by which commands talk to it.
+//
+// The same Agent serves a command that finds no service running: it opens the
+// directory, does its work and closes it. The package ties together store,
+// intake, web and sync/link; what is recorded and how it travels is theirs.
+package service
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"context"
+
+	"shangu/agent/store"
+	"shangu/schema"
+	"shangu/sync/disk"
+	"shangu/sync/identity"
+	"shangu/sync/link"
+)
+
+// Names in an agent's data directory.
+const (
+	keyFile         = "device.key"
+	enrolmentFile   = "enrolment.json"
+	credentialsFile = "credentials.json"
+	linkFile        = "link.json"
+	lastFile        = "last.json"
+	storeDir        = "data"
+	LogFile         = "agent.log"
+)
+
+// Options are what an Agent needs from outside.
+type Options struct {
+	Dir     string
+	Version string
+	Log     *slog.Logger     // discards if nil
+	Now     func() time.Time // time.Now if nil
+	Rand    io.Reader        // crypto/rand if nil
+	// Dial opens connections to the hub; the net package's if nil.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Agent is an open data directory.
+type Agent struct {
+	o     Options
+	key   *identity.Key
+	store *store.Store
+	turn  chan struct{} // held by the session that is under way
+	saved func()        // says that something waits to be sent
+
+	mu        sync.Mutex
+	enrolment enrolment
+	link      *link.Link
+	last      last
+}
+
+// Exists reports whether a directory holds an agent's data.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, keyFile))
+	return err == nil
+}
+
+// Open opens the data directory, or makes one. The caller holds its lock.
+func Open(o Options) (*Agent, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	a := &Agent{o: o, turn: make(chan struct{}, 1), saved: func() {}}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open agent: %w", err)
+	}
+	var err error
+	if a.key, err = identity.OpenKey(a.path(keyFile), o.Rand, disk.WriteFile); err != nil {
+		return nil, fmt.Errorf("open agent: %w", err)
+	}
+	if err := readJSON(a.path(enrolmentFile), &a.enrolment); err != nil {
+		return nil, err
+	}
+	// What the last session came to is a convenience: damage costs no more.
+	if err := readJSON(a.path(lastFile), &a.last); err != nil {
+		o.Log.Warn("the note on the last session cannot be read", "err", err.Error())
+		a.last = last{}
+	}
+	a.store, err = store.Open(a.path(storeDir), store.Options{
+		Device: a.key.Device(), Version: o.Version, Now: o.Now, Rand: o.Rand, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Close closes the directory. A session that is under way ends first, so its
+// context should have ended.
+func (a *Agent) Close() error {
+	a.turn <- struct{}{}
+	defer func() { <-a.turn }()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var err error
+	if a.link != nil {
+		err = a.link.Close()
+		a.link = nil
+	}
+	return errors.Join(err, a.store.Close())
+}
+
+func (a *Agent) path(name string) string { return filepath.Join(a.o.Dir, name) }
+
+// now is the time by the hub's clock as far as it is known.
+func (a *Agent) now() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.o.Now().Add(time.Duration(a.last.Offset) * time.Second)
+}
+
+// today is the date at the school.
+func (a *Agent) today() schema.Date {
+	t := a.now().Local()
+	return schema.DateOf(t.Year(), int(t.Month()), t.Day())
+}

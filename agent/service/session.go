@@ -1,0 +1,200 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"shangu/schema/text"
+	"shangu/sync/disk"
+	"shangu/sync/identity"
+	"shangu/sync/link"
+	"shangu/sync/session"
+)
+
+// last is what the last session came to.
+type last struct {
+	At     int64  `json:"at"`     // unix seconds of the last session that settled everything, by the hub's clock
+	Error  string `json:"error"`  // why the last one failed, as schema/text codes it; "" if it did not
+	Offset int64  `json:"offset"` // seconds by which this machine's clock is behind the hub's
+}
+
+// errNotEnrolled: there is no token to make first contact with.
+var errNotEnrolled = text.New("agent.not_enrolled")
+
+// Session holds one session with the hub, enrolling first if need be. It
+// returns nil only when nothing is pending, else an error with words for the
+// clerk. Sessions wait for each other.
+func (a *Agent) Session(ctx context.Context) error {
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	r, err := a.talk(ctx)
+	if ctx.Err() != nil && err != nil {
+		// Cut short by whoever asked for it: no news about the hub.
+		return context.Cause(ctx)
+	}
+	a.note(r, err)
+	return err
+}
+
+func (a *Agent) talk(ctx context.Context) (session.Report, error) {
+	l, cr, err := a.connect(ctx)
+	if err != nil {
+		return session.Report{}, err
+	}
+	r, err := session.Run(ctx, a.store, l, session.Options{Cluster: cr.Cluster, Key: cr.ReceiptKey(), Budget: l.Budget})
+	if r.HubTime != 0 {
+		l.Trust(time.Unix(r.HubTime, 0))
+	}
+	if rest := l.Rest(); rest != nil {
+		a.o.Log.Warn("link state was not kept", "err", rest.Error())
+	}
+	return r, err
+}
+
+// connect returns the way to the hub, making first contact if there was none.
+func (a *Agent) connect(ctx context.Context) (*link.Link, *link.Credentials, error) {
+	a.mu.Lock()
+	e, open := a.enrolment, a.link
+	a.mu.Unlock()
+	if len(e.Hubs) == 0 {
+		return nil, nil, errNotEnrolled
+	}
+	config := link.Config{
+		Hubs: e.Hubs, Key: a.key, State: a.path(linkFile), Write: disk.WriteFile,
+		Now: a.o.Now, Dial: a.o.Dial, Log: a.o.Log,
+	}
+	cr := a.loadCredentials()
+	if cr == nil || cr.School != e.School {
+		token, err := identity.ParseTokenFor(identity.RoleSchool, e.Token)
+		if err != nil {
+			return nil, nil, err
+		}
+		if cr, err = link.Enrol(ctx, config, token); err != nil {
+			return nil, nil, err
+		}
+		if err := cr.Save(a.path(credentialsFile), disk.WriteFile); err != nil {
+			return nil, nil, err
+		}
+		a.o.Log.Info("enrolled", "school", cr.School)
+	}
+	if a.store.Home() != cr.School {
+		if err := a.store.SetHome(cr.School); err != nil {
+			return nil, nil, err
+		}
+	}
+	if open != nil {
+		return open, cr, nil
+	}
+	l, err := link.Open(config, cr)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.link = l
+	return l, cr, nil
+}
+
+// note keeps what a session came to.
+func (a *Agent) note(r session.Report, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := a.last
+	if r.HubTime != 0 {
+		n.Offset = r.Offset
+	}
+	n.Error = ""
+	if err != nil {
+		n.Error = explain(err).Code()
+		a.store.SetFailure(explain(err).ID())
+		a.o.Log.Warn("session failed", "err", err.Error(), "requests", r.Requests, "pushed", r.Pushed, "pulled", r.Pulled)
+	} else {
+		n.At = r.HubTime
+		a.store.SetFailure("")
+		a.o.Log.Info("session", "requests", r.Requests, "pushed", r.Pushed, "pulled", r.Pulled,
+			"repaired", r.Repaired, "rewound", r.Rewound, "rechain", r.Rechain)
+	}
+	if n == a.last {
+		return
+	}
+	a.last = n
+	if err := writeJSON(a.path(lastFile), n); err != nil {
+		a.o.Log.Warn("the note on the last session was not kept", "err", err.Error())
+	}
+}
+
+// Waits between the sessions of Sync while the hub asks for patience.
+const (
+	firstPatience = 250 * time.Millisecond
+	mostPatience  = 4 * time.Second
+)
+
+// Sync holds sessions until nothing is pending. A hub that is busy or choosing
+// a leader is asked again until timeout; any other failure ends it at once.
+// The error has words.
+func (a *Agent) Sync(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var failure error
+	for wait := firstPatience; ; wait = min(2*wait, mostPatience) {
+		err := a.Session(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			failure = err
+			if !errors.Is(err, session.ErrBusy) && !errors.Is(err, session.ErrNoLeader) {
+				return explain(err)
+			}
+			if retry, ok := errors.AsType[*session.RetryError](err); ok {
+				wait = max(wait, retry.After)
+			}
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			if failure != nil {
+				return explain(failure)
+			}
+			return text.Wrap(context.Cause(ctx), "agent.sync_timeout", "timeout", timeout)
+		}
+	}
+}
+
+// explain gives a session's failure words for the clerk.
+func explain(err error) *text.Message {
+	if m := text.Of(err); m != nil {
+		return m
+	}
+	for _, k := range []struct {
+		err error
+		id  string
+	}{
+		{session.ErrBusy, "agent.hub_busy"}, {session.ErrNoLeader, "agent.hub_no_leader"},
+		{session.ErrDiskFull, "agent.hub_disk_full"}, {session.ErrRevoked, "agent.revoked"},
+		{session.ErrProtocol, "agent.protocol"},
+	} {
+		if errors.Is(err, k.err) {
+			return text.Wrap(err, k.id)
+		}
+	}
+	if errors.Is(err, session.ErrRefused) {
+		return text.Wrap(err, "agent.refused", "detail", err)
+	}
+	return text.Wrap(err, "agent.sync_failed")
+}
+
+// LastError is why the last session failed, nil if it did not.
+func (l last) LastError() *text.Message {
+	if l.Error == "" {
+		return nil
+	}
+	return text.Parse(l.Error)
+}

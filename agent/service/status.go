@@ -1,0 +1,136 @@
+package service
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"shangu/agent/store"
+	"shangu/agent/web"
+	"shangu/schema"
+	"shangu/schema/text"
+)
+
+// Status is where an agent stands. CONTRACT.md names its fields; last_error is
+// words in the language of whoever prints it, and travels as a code.
+type Status struct {
+	School      string         `json:"school"`
+	Device      string         `json:"device"`
+	Epoch       string         `json:"epoch"`
+	Pending     uint64         `json:"pending"`
+	Safe        uint64         `json:"safe"`
+	Quarantined int            `json:"quarantined"`
+	Conflicts   int            `json:"conflicts"`
+	LastSync    string         `json:"last_sync"` // RFC 3339, "" if there was none
+	LastError   string         `json:"last_error"`
+	ClockOffset int64          `json:"clock_offset_ms"` // how far this machine's clock is behind the hub's
+	DiskFree    uint64         `json:"disk_free"`       // bytes
+	Docs        int            `json:"docs"`
+	Version     string         `json:"version"`
+	Hubs        []string       `json:"hubs"`
+	Kinds       map[string]int `json:"kinds"`
+	Boot        uint32         `json:"boot"`
+	Data        Data           `json:"data"`
+	Rebuilt     string         `json:"rebuilt,omitempty"` // why the documents were rebuilt at this start
+}
+
+// Data is what crossed the line in this calendar month, TLS included, in bytes.
+type Data struct {
+	Sent     int64 `json:"sent"`
+	Received int64 `json:"received"`
+}
+
+// Status reads where the agent stands, LastError as a code.
+func (a *Agent) Status(context.Context) (Status, error) {
+	st := a.store.Status()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := Status{
+		School: st.School, Device: hex.EncodeToString(st.Device[:]), Epoch: hex.EncodeToString(st.Epoch[:]),
+		Pending: st.Pending, Safe: st.Safe, Quarantined: st.Quarantined, Conflicts: st.Conflicts,
+		LastError: a.last.Error, ClockOffset: a.last.Offset * 1000, DiskFree: st.DiskFree, Docs: st.Docs,
+		Version: a.o.Version, Hubs: a.enrolment.Hubs, Kinds: map[string]int{}, Boot: st.Boot, Rebuilt: st.Rebuilt,
+	}
+	if s.School == "" {
+		s.School = a.enrolment.School
+	}
+	if s.Hubs == nil {
+		s.Hubs = []string{}
+	}
+	if a.last.At != 0 {
+		s.LastSync = time.Unix(a.last.At, 0).UTC().Format(time.RFC3339)
+	}
+	if st.Broken != nil {
+		s.LastError = explain(st.Broken).Code()
+	}
+	if a.link != nil {
+		u := a.link.Usage()
+		s.Data = Data{u.Sent, u.Received}
+	}
+	for k, n := range st.Kinds {
+		s.Kinds[k.String()] = n
+	}
+	return s, nil
+}
+
+// Digest digests what the school sees, pending entries included, by kind and
+// month.
+func (a *Agent) Digest(context.Context) (map[string]map[string]string, error) {
+	return a.store.Digest().JSON(), nil
+}
+
+// State is Status for the page.
+func (a *Agent) State(ctx context.Context) (web.State, error) {
+	s, err := a.Status(ctx)
+	if err != nil {
+		return web.State{}, err
+	}
+	name := ""
+	if s.School != "" {
+		d, err := a.store.Doc(schema.DistrictScope, schema.KindSchool, s.School)
+		if err != nil {
+			return web.State{}, err
+		}
+		name = d.Value(schema.SchoolName).Text()
+	}
+	out := web.State{
+		School: s.School, Name: name, Device: s.Device, Version: s.Version, Hubs: s.Hubs,
+		Pending: s.Pending, Safe: s.Safe, Docs: s.Docs, Conflicts: s.Conflicts, Quarantined: s.Quarantined,
+		Offset: time.Duration(s.ClockOffset) * time.Millisecond, DiskFree: s.DiskFree, DiskLow: s.DiskFree != 0 && s.DiskFree < store.DefaultMinFree,
+	}
+	if s.LastError != "" {
+		out.LastError = text.Parse(s.LastError)
+	}
+	if t, err := time.Parse(time.RFC3339, s.LastSync); err == nil {
+		out.LastSync = t
+	}
+	return out, nil
+}
+
+// Verified is what a verification found.
+type Verified struct {
+	Entries  uint64   `json:"entries"`
+	Docs     int      `json:"docs"`
+	Problems []string `json:"problems"`
+	Repaired bool     `json:"repaired"`
+}
+
+// Verify checks journal and documents against each other. Documents that were
+// rebuilt lack what the hub alone has, so that the next session brings it.
+func (a *Agent) Verify(_ context.Context, repair bool) (Verified, error) {
+	v, err := a.store.Verify(repair)
+	if err != nil {
+		return Verified{}, err
+	}
+	out := Verified{v.Entries, v.Docs, v.Problems, v.Repaired}
+	if out.Problems == nil {
+		out.Problems = []string{}
+	}
+	if len(out.Problems) > 0 {
+		a.o.Log.Warn("verification found problems", "n", len(out.Problems), "first", out.Problems[0], "repaired", v.Repaired)
+	}
+	if v.Repaired {
+		a.saved()
+	}
+	return out, nil
+}
