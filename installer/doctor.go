@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -92,7 +91,7 @@ func examine(cmd *cobra.Command, p part, now time.Time) ([]finding, error) {
 	case !st.Running:
 		note("service", "bad", statusLine(st))
 	case st.Restarts > manyRestarts:
-		note("service", "warning", text.New("installer.many_restarts", "name", st.Name, "restarts", st.Restarts, "log", filepath.Join(dir, "log")))
+		note("service", "warning", text.New("installer.many_restarts", "name", st.Name, "restarts", st.Restarts, "log", p.log(dir)))
 	default:
 		note("service", "ok", statusLine(st))
 	}

@@ -160,7 +160,7 @@ func install(cmd *cobra.Command, p plan, name string, args []string) error {
 	if !p.stopped {
 		say(cmd, text.New("installer.starting", "name", it.service))
 		if err := service.Start(ctx, it.service); err != nil {
-			return text.Wrap(err, "installer.start_failed", "name", it.service, "log", filepath.Join(dir, "log"))
+			return text.Wrap(err, "installer.start_failed", "name", it.service, "log", it.log(dir))
 		}
 	}
 	facts := installed{name, it.service, program, dir, !p.stopped}

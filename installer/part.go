@@ -68,6 +68,9 @@ func (p part) dir(cmd *cobra.Command, st service.Status) (string, error) {
 	return cli.DefaultDir(p.name), nil
 }
 
+// log is where the part keeps its log.
+func (p part) log(dir string) string { return filepath.Join(dir, p.name+".log") }
+
 // spec describes the part's service.
 func (p part) spec(program, dir string, args []string) service.Spec {
 	return service.Spec{

@@ -38,6 +38,9 @@ func tree() *cobra.Command {
 		},
 	}
 	work.Flags().Int("limit", 1, "host.flag_json")
+	work.Flags().String("from", "", "host.flag_dir")
+	work.Flags().String("to", "", "host.flag_dir")
+	work.MarkFlagsRequiredTogether("from", "to")
 	must := &cobra.Command{
 		Use: "must", Short: "host.cmd_help", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return nil },
@@ -91,6 +94,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		{"node --lang en", 2, "", "Commands:"},
 		{"node must --lang en", 2, "", "agent node must needs --id"},
 		{"node must --id=1", 0, "", ""},
+		{"work x --from=1 --lang en", 2, "", "to"},
 		{"work x --dir= --lang en", 2, "", "--dir"},
 		{"--help --lang en", 0, "Commands:", ""},
 		{"help work --lang zh", 0, "用法：\n  agent work FILE", ""},

@@ -76,6 +76,9 @@ func guard(cmd *cobra.Command) {
 		if len(missing) > 0 {
 			return Usage("host.usage_required", "flags", strings.Join(missing, " "), "command", cmd.CommandPath())
 		}
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return usage{text.Wrap(err, "host.usage_other", "command", cmd.CommandPath())}
+		}
 		if check == nil {
 			return nil
 		}
