@@ -51,6 +51,9 @@ func (b *batch) stage(w *writer, now int64, account string, changes []Change, r 
 		if bad == nil && !sorted(e.Fields) {
 			bad = text.New("state.bad_fields")
 		}
+		if bad == nil {
+			bad = checkFields(e)
+		}
 		if _, fits := entryBytes(w.chain, e); bad == nil && !fits {
 			bad = text.New("state.too_large", "max", frame.MaxEntry>>10)
 		}

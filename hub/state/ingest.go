@@ -234,6 +234,11 @@ func (b *batch) merge(w *writer, k DocKey, e *change.Entry) (was *change.Doc, at
 	}
 	d, losses = change.Merge(was, e, change.Author{Chain: w.chain, Role: role, Clock: w.clock})
 	d.Scope = k.Scope
+	if len(losses) > 0 { // what won is checked with the document
+		if bad = checkFields(e); bad != nil {
+			return
+		}
+	}
 	bad = checkDoc(d)
 	return
 }

@@ -8,7 +8,6 @@ import (
 )
 
 // checkEntry says which rule an entry breaks before its document is looked at.
-// Unknown kinds and fields break none.
 func checkEntry(k DocKey, e *change.Entry) *text.Message {
 	switch {
 	case e.ID == "" || len(e.ID) > maxID:
@@ -20,8 +19,14 @@ func checkEntry(k DocKey, e *change.Entry) *text.Message {
 	case len(e.Fields) > maxFields:
 		return text.New("state.too_many_fields", "count", len(e.Fields), "max", maxFields)
 	}
+	return nil
+}
+
+// checkFields says which of an entry's values breaks a rule by itself. Unknown
+// kinds and fields break none.
+func checkFields(e *change.Entry) *text.Message {
 	for i := range e.Fields {
-		if m := schema.CheckField(k.Kind, e.Fields[i].Key, e.Fields[i].Value); m != nil {
+		if m := schema.CheckField(e.Kind, e.Fields[i].Key, e.Fields[i].Value); m != nil {
 			return m
 		}
 	}
@@ -33,7 +38,6 @@ func roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role,
 	if w.school == "" {
 		return schema.RoleDistrict, nil
 	}
-	denied := text.New("state.scope", "school", w.school, "scope", k.Scope)
 	switch k.Kind {
 	case schema.KindSchool, schema.KindAgreement, schema.KindProgramme, schema.KindQuarantine:
 		return schema.RoleNone, text.New("state.district_only", "kind", k.Kind)
@@ -49,7 +53,7 @@ func roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role,
 			break
 		}
 		if was == nil || was.Value(schema.VisitHelper).Text() != w.school {
-			return schema.RoleNone, denied
+			return schema.RoleNone, text.New("state.scope", "school", w.school, "scope", k.Scope)
 		}
 		if !only(e, func(n schema.FieldNum) bool { return schema.Owner(k.Kind, n) == schema.RoleHelper }) {
 			return schema.RoleNone, text.New("state.host_field")
@@ -57,7 +61,7 @@ func roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role,
 		return schema.RoleHelper, nil
 	}
 	if k.Scope != w.school {
-		return schema.RoleNone, denied
+		return schema.RoleNone, text.New("state.scope", "school", w.school, "scope", k.Scope)
 	}
 	return schema.RoleHost, nil
 }
