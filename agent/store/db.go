@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,16 +61,27 @@ func (l dbLog) Warningf(f string, a ...any) {
 func (dbLog) Infof(string, ...any)  {}
 func (dbLog) Debugf(string, ...any) {}
 
+// maxDeaths is how often the process may die in opening the documents before it
+// does without them. Once may have been a power cut.
+const maxDeaths = 2
+
 // openDB opens the documents. When they cannot be opened they are moved aside,
-// once, and an empty store takes their place; why is returned beside it.
-func openDB(o Options, dir string, suspect bool) (db *badger.DB, damage, err error) {
+// and an empty store takes their place; why is returned beside it.
+func openDB(o Options, dir string, deaths int) (db *badger.DB, damage, err error) {
 	if o.InMemory {
 		db, err = badger.Open(dbOptions("", false, o.Log).WithInMemory(true))
 		return db, nil, err
 	}
-	db, damage = badger.Open(dbOptions(dir, suspect, o.Log))
+	switch {
+	case deaths >= maxDeaths:
+		damage = fmt.Errorf("the program died %d times in opening the documents", deaths)
+	case deaths != clean:
+		damage = checkTables(dir)
+	}
 	if damage == nil {
-		return db, nil, nil
+		if db, damage = badger.Open(dbOptions(dir, deaths != clean, o.Log)); damage == nil {
+			return db, nil, nil
+		}
 	}
 	if err := moveAside(dir); err != nil {
 		return nil, damage, errors.Join(damage, err)
@@ -77,6 +89,56 @@ func openDB(o Options, dir string, suspect bool) (db *badger.DB, damage, err err
 	db, err = badger.Open(dbOptions(dir, false, o.Log))
 	return db, damage, err
 }
+
+// checkTables looks at the end of each of Badger's tables: index, its length,
+// checksum, its length. Badger takes the process down when a power cut left
+// zeros there, for they pass its checksum.
+func checkTables(dir string) error {
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil {
+		return err
+	}
+	for _, name := range tables {
+		if err := checkTable(name); err != nil {
+			return fmt.Errorf("check %s: %w", filepath.Base(name), err)
+		}
+	}
+	return nil
+}
+
+func checkTable(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	at := st.Size()
+	// back reads a length before at and moves before what it measures.
+	back := func(limit int64) error {
+		var b [4]byte
+		if at < 4 {
+			return errTable
+		}
+		if _, err := f.ReadAt(b[:], at-4); err != nil {
+			return err
+		}
+		n := int64(binary.BigEndian.Uint32(b[:]))
+		if at -= 4 + n; n == 0 || n > limit || at < 0 {
+			return errTable
+		}
+		return nil
+	}
+	if err := back(64); err != nil { // checksum
+		return err
+	}
+	return back(st.Size()) // index
+}
+
+var errTable = errors.New("the table has no index")
 
 // moveAside keeps a directory that is damaged under another name, in place of
 // one kept so before.

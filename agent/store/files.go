@@ -26,7 +26,7 @@ const (
 	fileHome    = "school.json"
 	fileReceipt = "receipt.json"
 	fileBase    = "names.json"
-	fileOpen    = "open" // there while the store is open, and after a crash
+	fileOpen    = "open" // there while the store is open, and after a crash: see openMarker
 )
 
 // maxFile is the size of the largest small file, in bytes.

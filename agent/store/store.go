@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -221,29 +222,57 @@ func (s *Store) openJournal() (err error) {
 
 // openDocs opens Badger and brings it up to the journal.
 func (s *Store) openDocs() error {
-	suspect := false
-	marker := filepath.Join(s.files.dir, fileOpen)
-	if !s.o.InMemory {
-		_, err := os.Stat(marker)
-		suspect = err == nil
-		if err := os.WriteFile(marker, nil, 0o600); err != nil {
-			return err
-		}
+	deaths, err := s.openMarker()
+	if err != nil {
+		return err
 	}
-	db, damage, err := openDB(s.o, filepath.Join(s.files.dir, dirDocs), suspect)
+	db, damage, err := openDB(s.o, filepath.Join(s.files.dir, dirDocs), deaths)
 	if err != nil {
 		return err
 	}
 	s.db = db
 	ok := false
 	if damage == nil {
-		if ok, damage = s.load(); ok {
-			if damage = s.catchUp(); damage == nil {
-				return nil
-			}
+		if ok, damage = s.load(); ok && damage == nil {
+			damage = s.catchUp()
 		}
 	}
-	return s.rebuild(damage)
+	if !ok || damage != nil {
+		if err := s.rebuild(damage); err != nil {
+			return err
+		}
+	}
+	return s.mark(0)
+}
+
+// openMarker returns how often the store died in opening its documents since it
+// last opened them, or clean when it was closed well, and counts this time as a
+// death until mark(0).
+func (s *Store) openMarker() (deaths int, err error) {
+	if s.o.InMemory {
+		return clean, nil
+	}
+	b, err := os.ReadFile(filepath.Join(s.files.dir, fileOpen))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return clean, s.mark(1)
+	case err != nil:
+		return clean, err
+	}
+	deaths, _ = strconv.Atoi(string(b)) // what is no number is a crash like any other
+	return deaths, s.mark(deaths + 1)
+}
+
+// clean says that the store was closed well.
+const clean = -1
+
+// mark notes the deaths. It need not be durable: it is about this machine's
+// processes.
+func (s *Store) mark(deaths int) error {
+	if s.o.InMemory {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(s.files.dir, fileOpen), strconv.AppendInt(nil, int64(deaths), 10), 0o600)
 }
 
 // Close closes the store. It waits for a save that is under way.
@@ -254,9 +283,9 @@ func (s *Store) Close() error {
 	if errors.Is(before, ErrClosed) {
 		return nil
 	}
-	clean := before == nil
+	well := before == nil
 	err := errors.Join(s.db.Close(), s.journal.Close())
-	if err == nil && clean && !s.o.InMemory {
+	if err == nil && well && !s.o.InMemory {
 		err = os.Remove(filepath.Join(s.files.dir, fileOpen))
 	}
 	if err != nil {

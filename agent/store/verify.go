@@ -151,7 +151,7 @@ func (s *Store) renew(why error) error {
 			return err
 		}
 	}
-	db, _, err := openDB(s.o, dir, false)
+	db, _, err := openDB(s.o, dir, clean)
 	if err != nil {
 		return err
 	}
