@@ -75,10 +75,12 @@ func BenchmarkDay(b *testing.B) {
 	}
 	b.Run("pack", func(b *testing.B) {
 		b.ReportAllocs()
+		cpu := cpuTime()
 		for b.Loop() {
 			packAll(b, start.Clone(), s.chain, tip, s.days...)
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*entries), "ns/entry")
+		b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N*entries), "cpu-ns/entry")
 		b.ReportMetric(float64(size(days))/float64(len(days)), "bytes/day")
 		b.ReportMetric(float64(len(days[0])), "bytes/first-day")
 		b.ReportMetric(float64(largest), "bytes/largest-day")
@@ -87,6 +89,7 @@ func BenchmarkDay(b *testing.B) {
 	})
 	b.Run("unpack", func(b *testing.B) {
 		b.ReportAllocs()
+		cpu := cpuTime()
 		for b.Loop() {
 			t := start.Clone()
 			for _, d := range days {
@@ -96,6 +99,7 @@ func BenchmarkDay(b *testing.B) {
 			}
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*entries), "ns/entry")
+		b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N*entries), "cpu-ns/entry")
 		b.ReportMetric(float64(len(start.Aux())), "bytes/aux")
 	})
 }

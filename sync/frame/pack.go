@@ -34,13 +34,6 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // coding, previous hash, CRC32C.
 const headFixed = 1 + 1 + 8 + 4
 
-// Codings of a pack's body, its second byte.
-const (
-	codingWhole = 0 // the canonical bytes, one after the other
-	codingModel = 1 // bits and texts
-	codingDict1 = 2 // the same, texts compressed with dictionary 1
-)
-
 // maxRatio bounds how much larger than itself a pack may say that it becomes.
 const maxRatio = 1024
 
@@ -69,9 +62,11 @@ func PackEntries(t *Table, chain change.ChainID, prev Tip, entries []*change.Ent
 		c.entry(e)
 	}
 	bits := c.w.finish()
-	texts, coding := compress(c.text)
+	texts, smaller := compress(c.text)
 	pack := slices.Concat(head, binary.AppendUvarint(nil, uint64(len(bits))), bits, texts)
-	pack[1] = coding
+	if pack[1] = codingModel; smaller {
+		pack[1] = codingDict1
+	}
 	seal(pack)
 	// What cannot be read back must not be sent: it would block the chain.
 	if !readsBack(pack, before.Clone(), t, chain, raw) {
@@ -178,10 +173,13 @@ func Unpack(pack []byte, t *Table, chain change.ChainID) (*Unpacked, error) {
 		return nil, err
 	}
 	u := &Unpacked{Head: h}
-	if coding == codingWhole {
+	switch coding {
+	case codingWhole:
 		err = u.whole(body, t, chain)
-	} else {
+	case codingModel, codingDict1:
 		err = u.model(coding, body, t, chain)
+	default:
+		err = fmt.Errorf("%w: coding %d", ErrFormat, coding)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
@@ -223,9 +221,12 @@ func (u *Unpacked) model(coding byte, body []byte, t *Table, chain change.ChainI
 	if k <= 0 || n > uint64(len(body)-k) || uint64(u.Head.Count) > 8*n {
 		return fmt.Errorf("%w: bad length", ErrFormat)
 	}
-	texts, err := expand(body[k+int(n):], coding, u.Head.Raw)
-	if err != nil {
-		return err
+	texts := body[k+int(n):]
+	if coding == codingDict1 {
+		var err error
+		if texts, err = expand(texts, u.Head.Raw); err != nil {
+			return err
+		}
 	}
 	c := codec{t: t, chain: chain, r: bitReader{b: body[k : k+int(n)]}, text: texts}
 	lines, state := t.Len(), t.model.clone()
