@@ -142,14 +142,17 @@ func (s *Switch) carry(school *net.TCPConn) {
 	}
 	defer s.leave(hub)
 	var both sync.WaitGroup
-	both.Go(func() {
-		io.Copy(hub, &meter{school, s})
-		hub.CloseWrite()
-	})
-	both.Go(func() {
-		io.Copy(school, hub)
-		school.CloseWrite()
-	})
+	// Only an end in peace is passed on as one: a cut must not look like it.
+	pass := func(to *net.TCPConn, from io.Reader) {
+		if _, err := io.Copy(to, from); err != nil {
+			reset(school)
+			reset(hub)
+			return
+		}
+		to.CloseWrite()
+	}
+	both.Go(func() { pass(hub, &meter{school, s}) })
+	both.Go(func() { pass(school, hub) })
 	both.Wait()
 }
 
