@@ -17,6 +17,7 @@ import (
 	"shangu/hub/node"
 	"shangu/installer/host/cli"
 	"shangu/installer/host/local"
+	"shangu/schema/table"
 	"shangu/schema/text"
 )
 
@@ -112,7 +113,7 @@ func (d *door) exchange(ctx context.Context, method, path string, q url.Values, 
 		if err := json.NewDecoder(resp.Body).Decode(&fault); err != nil {
 			return fmt.Errorf("ask hub: %s: %w", resp.Status, err)
 		}
-		return text.Parse(fault.Code)
+		return said(fault)
 	}
 	if stale := resp.Header.Get(node.StaleHeader); stale != "" {
 		fmt.Fprintln(d.say, text.New("hub.stale", "cause", text.Parse(stale)))
@@ -121,4 +122,19 @@ func (d *door) exchange(ctx context.Context, method, path string, q url.Values, 
 		return fmt.Errorf("read hub's answer: %w", err)
 	}
 	return nil
+}
+
+// said turns a fault back into the error that it was.
+func said(f node.Fault) error {
+	if f.Code != "" {
+		return text.Parse(f.Code)
+	}
+	ps := &table.Problems{}
+	for _, p := range f.Problems {
+		ps.Add(p.Table())
+	}
+	for range f.More {
+		ps.Add(table.Problem{Message: text.New("hub.and_more")})
+	}
+	return ps
 }

@@ -11,6 +11,7 @@ import (
 
 	"shangu/hub/cluster"
 	"shangu/hub/state"
+	"shangu/schema/table"
 	"shangu/schema/text"
 	"shangu/sync/digest"
 	"shangu/sync/identity"
@@ -23,6 +24,7 @@ import (
 //	GET  /v1/status                      Status
 //	POST /v1/propose     command bytes   result bytes
 //	POST /v1/token       TokenRequest    TokenAnswer
+//	POST /v1/district    LoadRequest     Loaded
 //	POST /v1/node/remove?id= /v1/node/promote?id=
 //	GET  /v1/devices                     []state.Device
 //	GET  /v1/digest?school=              digest.Set as CONTRACT.md prints it
@@ -66,7 +68,9 @@ type TokenAnswer struct {
 
 // Fault is an error on its way through the door.
 type Fault struct {
-	Code string `json:"code"` // as schema/text codes it
+	Code     string    `json:"code,omitempty"`     // as schema/text codes it
+	Problems []Problem `json:"problems,omitempty"` // what is wrong with a file
+	More     int       `json:"more,omitempty"`     // problems that are not listed
 }
 
 func (n *Node) door() http.Handler {
@@ -101,6 +105,7 @@ func (n *Node) door() http.Handler {
 		return Status{Status: n.Cluster.Status(r.Context()), Version: n.opts.Version}, nil
 	})
 	handle("POST /v1/token", n.token)
+	handle("POST /v1/district", n.loadDistrict)
 	handle("POST /v1/node/remove", func(r *http.Request) (any, error) {
 		return nil, n.Cluster.RemoveNode(r.Context(), r.FormValue("id"))
 	})
@@ -228,7 +233,14 @@ func Say(err error) error {
 func refuse(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusUnprocessableEntity)
-	json.NewEncoder(w).Encode(Fault{Code: text.Of(Say(err)).Code()})
+	var f Fault
+	if ps, ok := errors.AsType[*table.Problems](err); ok {
+		list, more := ps.List()
+		f.Problems, f.More = problems(list), more
+	} else {
+		f.Code = text.Of(Say(err)).Code()
+	}
+	json.NewEncoder(w).Encode(f)
 }
 
 func reply(w http.ResponseWriter, v any) {
