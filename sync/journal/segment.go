@@ -109,7 +109,7 @@ func parseRecordHeader(b []byte, room int64) (r record, ok bool) {
 	r.durable = binary.BigEndian.Uint64(b[16:])
 	r.count = binary.BigEndian.Uint32(b[24:])
 	r.size = (recordHeader + n + align - 1) / align * align
-	return r, n > 0 && recordHeader+n <= room && r.first > 0 && r.durable < r.first &&
+	return r, n > 0 && r.size <= room && r.first > 0 && r.durable < r.first &&
 		r.count > 0 && int64(r.count) <= n
 }
 
