@@ -150,8 +150,10 @@ func (n *Node) askToJoin(ctx context.Context, seeds []string) (done bool, err er
 	if n.Leads() {
 		return n.admitNode(ctx, body)
 	}
-	if peers, err := n.deps.State.Nodes(); err == nil {
-		for _, p := range peers {
+	// Only members that this node's own log names are asked by themselves: the
+	// state of a restored node also names the cluster that it was taken from.
+	for _, s := range n.servers() {
+		if p, ok := n.peer(string(s.ID)); ok {
 			seeds = append(seeds, p.API)
 		}
 	}

@@ -1,0 +1,351 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"shangu/hub/state"
+	"shangu/sync/session"
+)
+
+// short keeps almost no log behind a snapshot.
+func short(c *Config, _ *Deps) { c.TrailingLogs = 1 }
+
+func (w *world) snapshot(n *Node) {
+	w.t.Helper()
+	if err := n.raft.Snapshot().Error(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestANewNodeCatchesUpFromASnapshot(t *testing.T) {
+	inBubble(t, short, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		pens := []*pen{w.enrol(l, 1), w.enrol(l, 2)}
+		w.write(nodes, pens, 50).Wait()
+		w.snapshot(l)
+		first, err := l.deps.Logs.FirstIndex()
+		if err != nil || first < 50 {
+			t.Fatalf("the log was not compacted: it begins at %d (%v)", first, err)
+		}
+		n := w.start("4")
+		w.join(n)
+		if index, _ := n.deps.State.Applied(); index < first {
+			t.Errorf("new node voted at %d, before it had what the log no longer holds (%d)", index, first)
+		}
+		w.agree(append(nodes, n)...)
+		w.holdsAll(n, pens)
+
+		// And it keeps it over a restart.
+		w.stop(n)
+		n = w.start("4")
+		w.agree(append(nodes, n)...)
+	})
+}
+
+func TestANodeGoesOnAfterARestart(t *testing.T) {
+	inBubble(t, short, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		pens := []*pen{w.enrol(l, 1)}
+		w.write(nodes, pens, 10).Wait()
+		for i, n := range nodes {
+			w.stop(n)
+			nodes[i] = w.start(n.ID())
+			w.write(nodes, pens, 5).Wait()
+		}
+		w.agree(nodes...)
+		for _, n := range nodes {
+			w.holdsAll(n, pens)
+		}
+	})
+}
+
+// lose removes what a node keeps in one of its directories.
+func (w *world) lose(id, what string) {
+	w.t.Helper()
+	if err := os.RemoveAll(filepath.Join(w.dir, id, what)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestAStateThatLostItsTailIsRestored(t *testing.T) {
+	inBubble(t, short, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		pens := []*pen{w.enrol(l, 1)}
+		w.write(nodes, pens, 10).Wait()
+		for _, n := range nodes {
+			if n == l {
+				continue
+			}
+			w.until("it to catch up", func() bool { return n.fsm.wait(w.ctx, 1) == nil && n.raft.AppliedIndex() == l.raft.AppliedIndex() })
+			w.snapshot(n)
+			w.stop(n)
+			w.lose(n.ID(), "state")
+			n = w.start(n.ID())
+			// Without the others: all that it can have is its own snapshot.
+			if index, _ := n.deps.State.Applied(); index < 10 {
+				t.Errorf("node %s is at %d after it was opened: the snapshot was left out", n.ID(), index)
+			}
+			w.holdsAll(n, pens)
+			nodes[int(n.ID()[0]-'1')] = n
+		}
+		w.agree(nodes...)
+	})
+}
+
+func TestASnapshotThatCannotBeRestoredEndsTheNode(t *testing.T) {
+	inBubble(t, short, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		w.write(nodes, []*pen{w.enrol(l, 1)}, 10).Wait()
+		f := nodes[(int(l.ID()[0]-'1')+1)%3]
+		w.until("it to catch up", func() bool { return f.raft.AppliedIndex() == l.raft.AppliedIndex() })
+		w.snapshot(f)
+		w.write(nodes, []*pen{w.enrol(l, 2)}, 10).Wait()
+		w.until("it to catch up", func() bool { return f.raft.AppliedIndex() == l.raft.AppliedIndex() })
+		w.snapshot(f) // two are kept: raft would fall back to the first
+		w.stop(f)
+		w.lose(f.ID(), "state")
+		newest := newestSnapshot(t, filepath.Join(w.dir, f.ID(), "raft"))
+		b, err := os.ReadFile(newest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/2] ^= 1
+		if err := os.WriteFile(newest, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := w.open(f.ID()); err == nil {
+			t.Error("a node opened on a broken snapshot")
+			w.stop(n)
+		}
+	})
+}
+
+func newestSnapshot(t *testing.T, dir string) string {
+	t.Helper()
+	s, err := raft.NewFileSnapshotStore(dir, 2, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.List()
+	if err != nil || len(list) != 2 {
+		t.Fatalf("snapshots: %v %v", list, err)
+	}
+	return filepath.Join(dir, "snapshots", list[0].ID, "state.bin")
+}
+
+func TestAStateFromABackupBeginsAClusterOfItsOwn(t *testing.T) {
+	inBubble(t, nil, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		pens := []*pen{w.enrol(l, 1)}
+		w.write(nodes, pens, 10).Wait()
+		var backup bytes.Buffer
+		view, err := l.deps.State.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := view.WriteTo(&backup); err != nil {
+			t.Fatal(err)
+		}
+		view.Close()
+		for _, n := range nodes {
+			w.stop(n)
+		}
+
+		st, err := state.Open(filepath.Join(w.dir, "7", "state"), state.Options{})
+		if err == nil {
+			err = st.Restore(&backup)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		was, _ := st.Applied()
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
+		}
+		w.tune = func(c *Config, _ *Deps) { c.Revive = true }
+		n := w.start("7")
+		if err := n.Bootstrap(); err != nil {
+			t.Fatal(err)
+		}
+		w.leader(n)
+		if v := n.voters(); len(v) != 1 || v[0] != "7" {
+			t.Fatalf("members of the revived cluster: %v", v)
+		}
+		w.holdsAll(n, pens)
+		w.write([]*Node{n}, pens, 5).Wait()
+		if index, _ := n.deps.State.Applied(); index <= was {
+			t.Errorf("the log went on at %d, behind %d", index, was)
+		}
+
+		// Again, and with a node that joins: the log behind the backup holds.
+		w.stop(n)
+		n = w.start("7")
+		w.leader(n)
+		w.tune = nil
+		m := w.start("8")
+		if err := m.Join(w.ctx, []string{n.cfg.API}); err != nil {
+			t.Fatal(err)
+		}
+		w.agree(n, m)
+		w.holdsAll(m, pens)
+	})
+}
+
+func TestNodesComeAndGo(t *testing.T) {
+	inBubble(t, nil, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		f := nodes[(int(l.ID()[0]-'1')+1)%3]
+		if err := f.RemoveNode(w.ctx, "nobody"); !errors.Is(err, ErrUnknownNode) {
+			t.Errorf("removing a stranger: %v", err)
+		}
+		n := w.start("4")
+		w.join(n)
+		// The leader takes itself out, asked by another.
+		if err := f.RemoveNode(w.ctx, l.ID()); err != nil {
+			t.Fatal(err)
+		}
+		rest := []*Node{n}
+		for _, o := range nodes {
+			if o != l {
+				rest = append(rest, o)
+			}
+		}
+		next := w.leader(rest...)
+		w.until("the others to forget it", func() bool { _, known := next.peer(l.ID()); return len(next.voters()) == 3 && !known })
+		if l.Leads() {
+			t.Error("a node that was taken out leads")
+		}
+		pens := []*pen{w.enrol(next, 1)}
+		w.write(rest, pens, 5).Wait()
+		w.agree(rest...)
+
+		// A node that moves tells the others by itself.
+		w.stop(n)
+		w.tune = func(c *Config, _ *Deps) {
+			if c.ID == "4" {
+				c.API = "elsewhere:2"
+			}
+		}
+		n = w.start("4")
+		w.join(n)
+		if p, ok := f.peer("4"); !ok || p.API != "elsewhere:2" {
+			t.Errorf("node that moved is known as %+v", p)
+		}
+	})
+}
+
+func TestPushesAreRefusedWhileTheDiskIsLow(t *testing.T) {
+	var free atomic.Uint64
+	free.Store(1 << 40)
+	tune := func(c *Config, d *Deps) {
+		c.DiskFloor = 100
+		d.Free = func(string) (uint64, error) { return free.Load(), nil }
+	}
+	inBubble(t, tune, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		p := w.enrol(l, 1)
+		if _, err := l.Ingest(w.ctx, p.next(t)); err != nil {
+			t.Fatal(err)
+		}
+		push := p.next(t)
+		free.Store(99)
+		w.until("the refusal", func() bool { _, err := l.Ingest(w.ctx, push); return errors.Is(err, session.ErrDiskFull) })
+		if _, _, _, err := l.Tip(w.ctx, p.caller, p.chain[:], 0); err != nil {
+			t.Errorf("read on a full disk: %v", err)
+		}
+		free.Store(110) // above the floor, not by enough to stay there
+		<-time.After(5 * diskEvery)
+		if _, err := l.Ingest(w.ctx, push); !errors.Is(err, session.ErrDiskFull) {
+			t.Errorf("push just above the floor: %v", err)
+		}
+		free.Store(125)
+		w.until("pushes again", func() bool { _, err := l.Ingest(w.ctx, push); return err == nil })
+		w.holdsAll(l, []*pen{p})
+	})
+}
+
+func TestAFullQueueSaysBusyAtOnce(t *testing.T) {
+	inBubble(t, func(c *Config, _ *Deps) { c.Queue = 2 }, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		var pens []*pen
+		for i := range 3 {
+			pens = append(pens, w.enrol(l, i))
+		}
+		// Without a quorum pushes stay under way until the leader gives up.
+		for _, n := range nodes {
+			if n != l {
+				w.net.cut(n)
+			}
+		}
+		started := time.Now()
+		fates := make(chan error, len(pens))
+		for _, p := range pens {
+			push := p.next(t)
+			go func() { _, err := l.Ingest(w.ctx, push); fates <- err }()
+		}
+		if err := <-fates; !errors.Is(err, session.ErrBusy) || time.Since(started) > 0 {
+			t.Errorf("third push of a queue of two: %v after %v", err, time.Since(started))
+		}
+		for range 2 {
+			if err := <-fates; !errors.Is(err, session.ErrNoLeader) {
+				t.Errorf("push that was under way when the quorum went: %v", err)
+			}
+		}
+		for _, n := range nodes {
+			if n != l {
+				w.net.mend(n)
+			}
+		}
+		w.leader(nodes...)
+	})
+}
+
+func TestASenderThatGivesUpStopsNothing(t *testing.T) {
+	inBubble(t, nil, func(w *world, nodes []*Node) {
+		l := w.leader(nodes...)
+		p := w.enrol(l, 1)
+		ctx, cancel := context.WithCancel(w.ctx)
+		cancel()
+		if _, err := l.Ingest(ctx, p.next(t)); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		w.until("the push all the same", func() bool {
+			_, tip, _, err := l.deps.State.Tip(p.caller, p.chain[:], 0)
+			return err == nil && tip == p.tip
+		})
+	})
+}
+
+func TestValidate(t *testing.T) {
+	good := Config{ID: "1", Dir: "d", Addr: "10.0.0.1:9"}.withDefaults()
+	if err := good.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for want, spoil := range map[string]func(*Config){
+		"no node id":          func(c *Config) { c.ID = "" },
+		"no directory":        func(c *Config) { c.Dir = "" },
+		"not host:port":       func(c *Config) { c.Addr = "10.0.0.1" },
+		"as others reach it":  func(c *Config) { c.Addr = "0.0.0.0:9" },
+		"unknown log store":   func(c *Config) { c.LogStore = "paper" },
+		"shorter than":        func(c *Config) { c.Election = c.Heartbeat / 2 },
+		"longer than the hea": func(c *Config) { c.Lease = 2 * c.Heartbeat },
+		"larger than a log":   func(c *Config) { c.BatchBytes = 1 << 30 },
+		"must be positive":    func(c *Config) { c.Queue = -1 },
+	} {
+		c := good
+		spoil(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("wanted %q, got %v", want, err)
+		}
+	}
+}
