@@ -84,7 +84,7 @@ func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, session.ErrDiskFull):
 		g.later(w, http.StatusInsufficientStorage, "gate.disk_full")
 	case text.Of(err) != nil:
-		bare(w, http.StatusForbidden, []byte(text.Of(err).Code()))
+		refuse(w, http.StatusForbidden, text.Of(err).ID())
 	default:
 		g.later(w, http.StatusServiceUnavailable, "gate.no_leader")
 	}

@@ -94,7 +94,6 @@ const (
 	goalCold         = 2300
 	goalResumed      = 1350
 	goalIdle         = 900
-	idleUp, idleDown = 60, 40
 )
 
 // measure returns the bytes of a cold and of a resumed session.
@@ -125,13 +124,50 @@ func TestWireBytes(t *testing.T) {
 	}
 }
 
+// session holds one real session and returns the bytes on the wire.
+func (s *school) session(t testing.TB, n *node) (sent, received int64) {
+	t.Helper()
+	w := &wire{}
+	if _, err := s.sync(t.Context(), s.link(func(c *link.Config) { c.Dial = w.dial }, n.url)); err != nil {
+		t.Fatal(err)
+	}
+	w.open.Wait()
+	return w.sent.Load(), w.received.Load()
+}
+
+// TestWireBytesOfRealSessions has nothing canned: a heartbeat, and a school
+// day as it is packed today.
+func TestWireBytesOfRealSessions(t *testing.T) {
+	idle, day := realSessions(t)
+	t.Logf("resumed: nothing new %d up + %d down = %d; a school day %d up + %d down = %d",
+		idle[0], idle[1], idle[0]+idle[1], day[0], day[1], day[0]+day[1])
+	if sum := idle[0] + idle[1]; sum > goalIdle {
+		t.Errorf("a session with nothing new takes %d bytes, goal %d", sum, goalIdle)
+	}
+}
+
+func realSessions(t testing.TB) (idle, day [2]int64) {
+	d := newDistrict(t)
+	n := d.open()
+	s := newSchool(d.enrolled(n, schoolA))
+	s.day(t)
+	s.session(t, n)
+	idle[0], idle[1] = s.session(t, n)
+	s.day(t)
+	day[0], day[1] = s.session(t, n)
+	if yes, no := n.resumed(); no != 1 || yes < 2 || s.confirmed.Seq != 50 {
+		t.Fatalf("%d requests over resumed connections, %d not; %d entries confirmed", yes, no, s.confirmed.Seq)
+	}
+	return idle, day
+}
+
 // BenchmarkWire reports bytes on the wire, not time.
 func BenchmarkWire(b *testing.B) {
 	for _, c := range []struct {
 		name     string
 		up, down int
 		hybrid   bool
-	}{{"schoolday", bodyUp, bodyDown, false}, {"schoolday-hybrid", bodyUp, bodyDown, true}, {"idle", idleUp, idleDown, false}} {
+	}{{"schoolday", bodyUp, bodyDown, false}, {"schoolday-hybrid", bodyUp, bodyDown, true}} {
 		b.Run(c.name, func(b *testing.B) {
 			var cold, resumed [2]int64
 			for range b.N {
@@ -143,4 +179,12 @@ func BenchmarkWire(b *testing.B) {
 			b.ReportMetric(float64(resumed[1]), "resumed-down-bytes")
 		})
 	}
+	b.Run("real", func(b *testing.B) {
+		var idle, day [2]int64
+		for range b.N {
+			idle, day = realSessions(b)
+		}
+		b.ReportMetric(float64(idle[0]+idle[1]), "idle-resumed-bytes")
+		b.ReportMetric(float64(day[0]+day[1]), "day-resumed-bytes")
+	})
 }

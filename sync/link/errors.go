@@ -58,8 +58,9 @@ func refusal(resp *http.Response) error {
 	if err != nil {
 		return explain(err)
 	}
-	code := strings.TrimSpace(string(body))
-	if !strings.HasPrefix(code, "gate.") && !strings.HasPrefix(code, "authority.") {
+	said := text.Parse(strings.TrimSpace(string(body)))
+	id := said.ID()
+	if !strings.HasPrefix(id, "gate.") && !strings.HasPrefix(id, "authority.") {
 		return text.Wrap(ErrNotHub, "link.not_hub")
 	}
 	cause := session.ErrRefused
@@ -70,12 +71,11 @@ func refusal(resp *http.Response) error {
 		cause = session.ErrNoLeader
 	case resp.StatusCode == http.StatusInsufficientStorage:
 		cause = session.ErrDiskFull
-	case code == "gate.revoked", code == "authority.device_revoked":
+	case id == "gate.revoked", id == "authority.device_revoked":
 		cause = session.ErrRevoked
-	case strings.HasPrefix(code, "authority.token_"):
+	case strings.HasPrefix(id, "authority.token_"):
 		cause = ErrToken
 	}
-	said := text.Parse(code)
 	refused := &Refusal{Message: said, Cause: cause}
 	if after := retryAfter(resp); after > 0 {
 		return &session.RetryError{Err: refused, After: after}
