@@ -238,9 +238,7 @@ func TestNodesComeAndGo(t *testing.T) {
 		}
 		n = w.start("4")
 		w.join(n)
-		if p, ok := f.peer("4"); !ok || p.API != "elsewhere:2" {
-			t.Errorf("node that moved is known as %+v", p)
-		}
+		w.until("the others to know where it is", func() bool { p, ok := f.peer("4"); return ok && p.API == "elsewhere:2" })
 	})
 }
 
