@@ -311,11 +311,11 @@ func (c *codec) lastName(ns namespace, last uint32) string {
 // formOf chooses the form of an entry that is to be written.
 func (c *codec) formOf(e *change.Entry) uint64 {
 	small := func(n int64) bool { return n > -maxClock && n < maxClock }
-	if e.Extra != "" || e.Kind > maxKinds || !small(e.At) || !small(e.Up) || len(e.Account) > maxNameLen || len(e.Scope) > maxNameLen {
+	if e.Extra != "" || e.Seq >= maxInt || e.Kind > maxKinds || !small(e.At) || !small(e.Up) || len(e.Account) > maxNameLen || len(e.Scope) > maxNameLen {
 		return formWhole
 	}
 	for i := range e.Fields {
-		if b := e.Fields[i].Base; b.Seq >= 1<<61 || b.Chain == c.chain && b.Seq >= e.Seq {
+		if e.Fields[i].Base.Seq >= maxInt {
 			return formWhole
 		}
 	}

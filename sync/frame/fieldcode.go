@@ -264,45 +264,62 @@ func (c *codec) sub(k schema.Kind, key schema.Key) (s string) {
 	return s
 }
 
-// base codes the version that a field's writer saw: 0 none, 10 own chain, 11
-// another.
+// base codes the version that a field's writer saw: 0 none, else its chain and
+// seq.
 func (c *codec) base(r change.Ref, seq uint64) change.Ref {
 	if !c.bit(!r.IsZero()) {
 		return change.Ref{}
 	}
-	if !c.bit(r.Chain != c.chain) {
-		r.Chain = c.chain
-		back := c.gamma(seq-r.Seq, 2)
-		if !c.enc && (back == 0 || back >= seq) {
-			c.fail("base out of range")
-		}
-		r.Seq = seq - back
+	r.Chain = c.refChain(r.Chain)
+	if c.err != nil {
 		return r
 	}
-	known := false
+	if r.Chain == c.chain {
+		r.Seq = seq - uint64(c.signed(int64(seq-r.Seq)-1)) - 1
+	} else {
+		r.Seq = c.gamma(r.Seq, 8)
+	}
+	if !c.enc && (r.IsZero() || r.Seq == 0 && r.Chain == c.chain || r.Seq >= maxInt) {
+		c.fail("base out of range")
+	}
+	return r
+}
+
+// refChain codes a base's chain: mostly that of the last base.
+func (c *codec) refChain(id change.ChainID) change.ChainID {
+	chain := string(id[:])
+	last := &c.t.model.ref
+	if c.bit(*last != 0 && chain == c.lastName(nsChain, *last)) {
+		if *last == 0 {
+			c.fail("no last chain")
+			return id
+		}
+		return change.ChainID([]byte(c.t.names[nsChain][*last-1]))
+	}
 	var i uint32
-	chain := string(r.Chain[:])
+	known := false
 	if c.enc {
 		i, known = c.t.find(nsChain, chain)
 	}
 	list := c.t.names[nsChain]
-	if c.bit(known) {
+	switch {
+	case c.bit(known):
 		if i = uint32(c.below(uint64(i), uint64(len(list)))); int(i) >= len(list) {
 			c.fail("no chain %d", i)
-			return r
+			return id
 		}
-		chain = list[i]
-	} else if chain = c.literal(chain); len(chain) != len(r.Chain) {
-		c.fail("chain of %d bytes", len(chain))
-		return r
-	} else {
-		c.learn(nsChain, chain)
+		*last, chain = i+1, list[i]
+	case c.bit(id == c.chain):
+		chain = string(c.chain[:])
+		*last = c.learn(nsChain, chain)
+	default:
+		if chain = c.literal(chain); len(chain) != len(id) {
+			c.fail("chain of %d bytes", len(chain))
+			return id
+		}
+		*last = c.learn(nsChain, chain)
 	}
-	r.Chain = change.ChainID([]byte(chain))
-	if r.Seq = c.gamma(r.Seq, 8); !c.enc && (r.Chain == c.chain || r.IsZero() || r.Seq == 0 || r.Seq >= 1<<61) {
-		c.fail("base out of range")
-	}
-	return r
+	return change.ChainID([]byte(chain))
 }
 
 // value codes the i-th field's value, whose type both sides know.

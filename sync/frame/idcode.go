@@ -3,6 +3,7 @@ package frame
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"shangu/schema"
 	"shangu/sync/change"
@@ -32,16 +33,8 @@ func (c *codec) id(e *change.Entry) {
 			e.ID, _ = c.name(ns, e.ID)
 			return
 		}
-	} else if counter, own := c.ownID(e.ID); c.bit(own) {
-		counter = m.counter + uint64(c.signed(int64(counter-m.counter)-1)) + 1
-		if counter >= 1<<62 {
-			c.fail("counter out of range")
-			return
-		}
-		m.counter = counter
-		if !c.enc {
-			e.ID = schema.NewID(c.chain, counter)
-		}
+	} else if prefix, counter, ok := splitNewID(e.ID); c.bit(ok) {
+		e.ID = c.newID(e.ID, prefix, counter)
 		return
 	}
 	last := m.idOf(e.Kind)
@@ -83,17 +76,42 @@ func idsOf(k schema.Kind) namespace {
 	return nsNone
 }
 
-// ownID takes an id of schema.NewID for the chain at hand apart.
-func (c *codec) ownID(id string) (counter uint64, ok bool) {
-	if !c.enc {
-		return 0, false
+// newIDPrefix is the length of what comes before the "-" in ids of schema.NewID.
+const newIDPrefix = 13
+
+// splitNewID takes an id that looks as schema.NewID makes them apart.
+func splitNewID(id string) (prefix string, counter uint64, ok bool) {
+	if len(id) < newIDPrefix+2 || id[newIDPrefix] != '-' {
+		return "", 0, false
 	}
-	_, digits, found := strings.Cut(id, "-")
-	if !found || len(digits) > 12 {
-		return 0, false
-	}
+	digits := id[newIDPrefix+1:]
 	counter, err := strconv.ParseUint(digits, 32, 62)
-	return counter, err == nil && schema.NewID(c.chain, counter) == id
+	ok = err == nil && counter < maxInt && strconv.FormatUint(counter, 32) == digits && utf8.ValidString(id)
+	return id[:newIDPrefix], counter, ok
+}
+
+// newID codes such an id: mostly of the chain at hand, counted on.
+func (c *codec) newID(id, prefix string, counter uint64) string {
+	m := &c.t.model
+	own := schema.NewID(c.chain, 0)[:newIDPrefix]
+	switch {
+	case c.bit(prefix == m.prefix && prefix != ""):
+		prefix = m.prefix
+	case c.bit(prefix == own):
+		prefix = own
+	default:
+		prefix = c.utf8(prefix)
+	}
+	counter = m.counter + 1 + uint64(c.signed(int64(counter-m.counter)-1))
+	if len(prefix) != newIDPrefix || counter >= maxInt {
+		c.fail("bad id")
+		return ""
+	}
+	m.prefix, m.counter = prefix, counter
+	if c.enc {
+		return id
+	}
+	return prefix + "-" + strconv.FormatUint(counter, 32)
 }
 
 // increment adds one to the decimal number at the end of an id, keeping its

@@ -3,6 +3,7 @@ package frame
 import (
 	"encoding/binary"
 	"slices"
+	"unicode/utf8"
 
 	"shangu/schema"
 )
@@ -34,7 +35,9 @@ type model struct {
 	area    uint32
 	enClass uint32 // class of the last enrolment, index+1
 	enFrom  schema.Date
-	counter uint64 // of the last NewID
+	prefix  string // of the last id of schema.NewID
+	counter uint64 // likewise
+	ref     uint32 // chain of the last base, index+1
 
 	fields []fieldState // sorted by key
 	shapes []shape      // sorted by kind
@@ -255,7 +258,7 @@ func walkList[T any](w *walker, list *[]T, limit int, each func(*T)) {
 }
 
 func (m *model) walk(w *walker) {
-	const any32, any62 = 1<<32 - 1, 1<<62 - 1
+	const any32 = 1<<32 - 1
 	m.at = w.num(m.at)
 	m.boot = uint32(w.upto(uint64(m.boot), any32))
 	m.origin = w.num(m.origin)
@@ -291,7 +294,9 @@ func (m *model) walk(w *walker) {
 	m.serial, m.area = uint32(w.upto(uint64(m.serial), 9999)), uint32(w.upto(uint64(m.area), 999999))
 	m.enClass = uint32(w.upto(uint64(m.enClass), maxNames))
 	m.enFrom = schema.Date(w.num(int64(m.enFrom)))
-	m.counter = w.upto(m.counter, any62)
+	m.prefix = w.str(m.prefix)
+	m.counter = w.upto(m.counter, maxInt-1)
+	m.ref = uint32(w.upto(uint64(m.ref), maxNames))
 	walkList(w, &m.fields, maxFields, func(f *fieldState) {
 		f.key = uint32(w.upto(uint64(f.key), any32))
 		f.typ, f.same = uint8(w.upto(uint64(f.typ), typeCount-1)), uint8(w.upto(uint64(f.same), 255))
@@ -332,7 +337,7 @@ func decodeModel(b []byte, t *Table) (m model, err error) {
 // sorted is.
 func (m *model) fits(t *Table) bool {
 	has := func(ns namespace, i uint32) bool { return int(i) <= len(t.names[ns]) }
-	ok := has(nsAccount, m.account) && has(nsSchool, m.scope) && has(nsClass, m.class) && has(nsClass, m.enClass) &&
+	ok := has(nsAccount, m.account) && has(nsSchool, m.scope) && has(nsClass, m.class) && has(nsClass, m.enClass) && has(nsChain, m.ref) && (m.prefix == "" || len(m.prefix) == newIDPrefix) && utf8.ValidString(m.prefix) &&
 		has(nsPupil, m.pupil) && len(m.classes) <= len(t.names[nsClass])
 	for i := range m.classes {
 		c := &m.classes[i]

@@ -86,7 +86,10 @@ func (c *codec) sheet(e *change.Entry, expected bool) {
 	m, s := &c.t.model, &c.scratch
 	e.Kind = schema.KindSheet
 	if expected {
-		class := m.classOf(m.class - 1).succ
+		class := uint32(0)
+		if m.class != 0 {
+			class = m.classOf(m.class - 1).succ
+		}
 		if class == 0 { // only bytes that we did not write
 			c.fail("no class is expected")
 			return
