@@ -65,10 +65,11 @@ func (j *Journal) open() error {
 // readHeader returns the tip before a segment's first entry.
 func (j *Journal) readHeader(f disk.File, s segment) (frame.Tip, error) {
 	b := make([]byte, headerSize)
-	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
+	n, err := f.ReadAt(b, 0)
+	if err != nil && err != io.EOF {
 		return frame.Tip{}, err
 	}
-	chain, before, ok := parseHeader(b)
+	chain, before, ok := parseHeader(b[:n])
 	switch {
 	case !ok || before.Seq+1 != s.first:
 		return frame.Tip{}, &DamageError{s.name(), 0, s.first, "its header is not whole"}
