@@ -54,7 +54,7 @@ func knock(cmd *cobra.Command, make bool, work func(context.Context, door) error
 		return work(cmd.Context(), service.NewClient(client))
 	}
 	defer held.Release()
-	a, err := service.Open(service.Options{Dir: dir, Version: cli.Version()})
+	a, err := service.Open(service.Options{Dir: dir, Version: cli.Version(), Built: built()})
 	if err != nil {
 		return err
 	}

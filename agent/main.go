@@ -17,6 +17,7 @@ package main
 import (
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,22 @@ func main() {
 		debug.SetGCPercent(gcPercent)
 	}
 	os.Exit(cli.Main(root()))
+}
+
+// built is when this program was made, as far as it knows.
+func built() time.Time {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
+				return t
+			}
+		}
+	}
+	return time.Time{}
 }
 
 func root() *cobra.Command {

@@ -62,7 +62,7 @@ func run(ctx context.Context, dir, listen string, level slog.Leveler, ready func
 	if err != nil {
 		return err
 	}
-	a, err := service.Open(service.Options{Dir: dir, Version: cli.Version(), Log: log.Logger})
+	a, err := service.Open(service.Options{Dir: dir, Version: cli.Version(), Built: built(), Log: log.Logger})
 	if err != nil {
 		return errors.Join(err, page.Close())
 	}

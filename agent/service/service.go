@@ -8,6 +8,7 @@
 package service
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -18,8 +19,6 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"context"
 
 	"shangu/agent/store"
 	"shangu/schema"
@@ -43,6 +42,7 @@ const (
 type Options struct {
 	Dir     string
 	Version string
+	Built   time.Time        // when the program was built; its clock is never believed to be earlier
 	Log     *slog.Logger     // discards if nil
 	Now     func() time.Time // time.Now if nil
 	Rand    io.Reader        // crypto/rand if nil

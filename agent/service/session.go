@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"shangu/schema/text"
@@ -66,7 +67,7 @@ func (a *Agent) connect(ctx context.Context) (*link.Link, *link.Credentials, err
 	}
 	config := link.Config{
 		Hubs: e.Hubs, Key: a.key, State: a.path(linkFile), Write: disk.WriteFile,
-		Now: a.o.Now, Dial: a.o.Dial, Log: a.o.Log,
+		Built: a.o.Built, Now: a.o.Now, Dial: a.o.Dial, Log: a.o.Log,
 	}
 	cr := a.loadCredentials()
 	if cr == nil || cr.School != e.School {
@@ -96,7 +97,10 @@ func (a *Agent) connect(ctx context.Context) (*link.Link, *link.Credentials, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.link = l
+	// If enrolment changed meanwhile, this session is the last over l.
+	if slices.Equal(a.enrolment.Hubs, e.Hubs) {
+		a.link = l
+	}
 	return l, cr, nil
 }
 
@@ -138,24 +142,29 @@ const (
 // a leader is asked again until timeout; any other failure ends it at once.
 // The error has words.
 func (a *Agent) Sync(ctx context.Context, timeout time.Duration) error {
+	return patient(ctx, timeout, a.Session)
+}
+
+func patient(ctx context.Context, timeout time.Duration, hold func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var failure error
 	for wait := firstPatience; ; wait = min(2*wait, mostPatience) {
-		err := a.Session(ctx)
+		err := hold(ctx)
 		if err == nil {
 			return nil
 		}
+		pause := wait
 		if ctx.Err() == nil {
 			failure = err
 			if !errors.Is(err, session.ErrBusy) && !errors.Is(err, session.ErrNoLeader) {
 				return explain(err)
 			}
 			if retry, ok := errors.AsType[*session.RetryError](err); ok {
-				wait = max(wait, retry.After)
+				pause = max(pause, retry.After)
 			}
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

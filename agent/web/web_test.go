@@ -1,0 +1,189 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"shangu/schema/text"
+)
+
+type fixed struct {
+	state State
+	err   error
+	lines []string
+}
+
+func (f fixed) State(context.Context) (State, error) { return f.state, f.err }
+
+func (f fixed) Recent(n int) []string { return f.lines[max(0, len(f.lines)-n):] }
+
+func get(t *testing.T, f fixed, host, path string) (int, string, http.Header) {
+	t.Helper()
+	h, err := Handler(f, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "http://"+host+path, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, w.Body.String(), w.Header()
+}
+
+func TestOnlyThisMachineIsAnswered(t *testing.T) {
+	for host, want := range map[string]int{
+		"127.0.0.1": 200, "127.0.0.1:8720": 200, "localhost:8720": 200, "LOCALHOST": 200, "[::1]:8720": 200, "127.9.9.9": 200,
+		"evil.example": 403, "evil.example:8720": 403, "127.0.0.1.evil.example": 403, "192.168.1.5:8720": 403, "0.0.0.0": 403, "localhost.": 403,
+	} {
+		for _, path := range []string{"/", "/healthz", "/style.css"} {
+			if code, _, _ := get(t, fixed{}, host, path); code != want {
+				t.Errorf("%s%s: %d, want %d", host, path, code, want)
+			}
+		}
+	}
+	if code, _, _ := get(t, fixed{}, "127.0.0.1", "/etc/passwd"); code != 404 {
+		t.Errorf("a page that is not there: %d", code)
+	}
+}
+
+func TestPageMayDoNothing(t *testing.T) {
+	_, body, h := get(t, fixed{}, "127.0.0.1", "/")
+	if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
+		t.Errorf("policy %q", csp)
+	}
+	if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" || strings.Contains(body, "<script") {
+		t.Errorf("headers %v", h)
+	}
+}
+
+func TestHeadlines(t *testing.T) {
+	enrolled := State{School: "2199109015", Name: "石门沟教学点", Hubs: []string{"https://h:1"}, DiskFree: 1 << 30}
+	with := func(change func(*State)) State {
+		s := enrolled
+		change(&s)
+		return s
+	}
+	now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.Local)
+	cut := text.New("link.no_answer")
+	for _, c := range []struct {
+		name     string
+		s        State
+		mood     string
+		zh, en   string
+		mentions string
+	}{
+		{"new", State{DiskFree: 1 << 30}, "wait", "还没有入网", "not enrolled", "agent enroll"},
+		{"first contact", enrolled, "wait", "第一次联系", "first contact", ""},
+		{"waiting", with(func(s *State) { s.Pending = 7; s.LastError = cut }), "wait", "有 7 条保存在本机", "7 entries are saved here", "cannot be reached"},
+		{"sending", with(func(s *State) { s.Pending = 7; s.LastSync = now }), "wait", "正在上传 7 条", "sending 7", ""},
+		{"cut but safe", with(func(s *State) { s.LastError = cut; s.LastSync = now }), "wait", "目前连不上", "cannot be reached at the moment", ""},
+		{"safe", with(func(s *State) { s.LastSync = now; s.Safe = 9 }), "good", "数据都已送到区里", "all is safe", "2026-09-01 08:00:00"},
+		{"disk", with(func(s *State) { s.DiskLow = true; s.DiskFree = 5 << 20 }), "bad", "磁盘快满了", "nearly full", "5.0 MiB"},
+		{"clock", with(func(s *State) { s.LastSync = now; s.Offset = -3 * time.Hour }), "good", "相差约 180 分钟", "180 minutes off", ""},
+	} {
+		for lang, want := range map[string]string{"zh": c.zh, "en": c.en} {
+			code, body, _ := get(t, fixed{state: c.s}, "127.0.0.1", "/?lang="+lang)
+			if code != 200 || !strings.Contains(body, want) || !strings.Contains(body, `class="head `+c.mood+`"`) {
+				t.Errorf("%s in %s: %d, no %q in\n%s", c.name, lang, code, want, body)
+			}
+			if lang == "en" && !strings.Contains(body, c.mentions) {
+				t.Errorf("%s: no %q", c.name, c.mentions)
+			}
+			if !strings.Contains(body, `<html lang="`+lang+`"`) {
+				t.Errorf("%s: not in %s", c.name, lang)
+			}
+		}
+	}
+}
+
+func TestLogLinesAreReadableAndHarmless(t *testing.T) {
+	f := fixed{lines: []string{
+		"not json <b>", `{"time":"2026-09-01T08:00:00Z","level":"WARN","msg":"session failed","err":"a <script> of \"words\"","n":3}`,
+	}}
+	_, body, _ := get(t, f, "127.0.0.1", "/?lang=zh")
+	for _, want := range []string{"not json &lt;b&gt;", `class="WARN"`, "session failed", "n=3", "&lt;script&gt;"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "<script>") {
+		t.Error("a log line became markup")
+	}
+	if newest, oldest := strings.Index(body, "session failed"), strings.Index(body, "not json"); newest > oldest {
+		t.Error("the newest line is not first")
+	}
+}
+
+func TestAStateThatCannotBeRead(t *testing.T) {
+	code, body, _ := get(t, fixed{err: errors.New("secret path")}, "127.0.0.1", "/?lang=en")
+	if code != 500 || strings.Contains(body, "secret") || !strings.Contains(body, "No data is affected") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+func TestListen(t *testing.T) {
+	for address, want := range map[string]string{
+		"0.0.0.0:0": "agent.listen_not_local", ":8720": "agent.listen_not_local", "192.168.1.5:0": "agent.listen_not_local",
+		"example.com:80": "agent.listen_not_local", "nonsense": "agent.bad_listen",
+	} {
+		if l, err := Listen(address); err == nil || text.Of(err).ID() != want {
+			t.Errorf("%s: %v, %v", address, l, err)
+		}
+	}
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(l.Addr().String()); err == nil || text.Of(err).ID() != "agent.cannot_listen" {
+		t.Errorf("a port that is taken: %v", err)
+	}
+	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, l, h) }()
+	resp, err := http.Get("http://" + l.Addr().String() + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || string(body) != "ok\n" {
+		t.Errorf("%q, %v", body, err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("stopped: %v", err)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 3 << 30: "3.0 GiB"} {
+		if got := Size(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
+
+func BenchmarkPage(b *testing.B) {
+	lines := make([]string, 100)
+	for i := range lines {
+		lines[i] = `{"time":"2026-09-01T08:00:00Z","level":"INFO","msg":"session","requests":2,"pushed":25}`
+	}
+	h, err := Handler(fixed{lines: lines}, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "http://127.0.0.1/", nil)
+	for b.Loop() {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
