@@ -179,13 +179,25 @@ func (p *planner) sheetID(r *table.Row, book *classbook) (id schema.SheetID, ok 
 	return id, true
 }
 
+// sheetState reads whether a roll was taken, in more words than the code list has.
+func sheetState(s string) (int64, bool) {
+	switch strings.ToLower(schema.Fold(s)) {
+	case "点名", "已点":
+		return schema.SheetTaken, true
+	case "不上课", "未上课", "停课", "no_school", "noschool":
+		return schema.SheetNoSchool, true
+	}
+	c, ok := schema.SheetStates.Parse(s)
+	return c.Num, ok
+}
+
 // rollRow reads a row that speaks of the whole class.
 func (p *planner) rollRow(r *table.Row, sheet *roll) {
 	status, ok := r.Need(aStatus)
 	if !ok {
 		return
 	}
-	state, ok := schema.SheetStates.Parse(status)
+	state, ok := sheetState(status)
 	if !ok {
 		if _, isMark := schema.Statuses.Parse(status); isMark {
 			r.Fail(aPupil, text.New("intake.mark_of_nobody", "status", status))
@@ -194,11 +206,11 @@ func (p *planner) rollRow(r *table.Row, sheet *roll) {
 		r.Fail(aStatus, text.New("intake.no_code", "value", status, "list", schema.SheetStates.Name(), "choices", schema.SheetStates.Choices()))
 		return
 	}
-	if sheet.state != 0 && sheet.state != state.Num {
+	if sheet.state != 0 && sheet.state != state {
 		r.Fail(aStatus, text.New("intake.two_states", "line", sheet.first.line))
 		return
 	}
-	sheet.state = state.Num
+	sheet.state = state
 	sheet.first = &place{r.Sheet, r.Line}
 	for n, c := range map[schema.FieldNum]int{schema.SheetTaker: aTaker, schema.SheetReason: aReason, schema.SheetNote: aNote} {
 		if r.Has(c) {

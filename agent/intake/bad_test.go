@@ -362,7 +362,10 @@ func TestBrokenText(t *testing.T) {
 	}
 	m.want("attendance", []byte(head+row+"2026-09-01,am,\"一年级（1）班,,taken,,\n"+row), 3, "", "table.open_quote")
 	m.want("attendance", []byte(head+row+"2026-09-01,am,一年\"级（1）班,,taken,,\n"), 3, "", "table.bare_quote")
-	broken := strings.Replace(head+row+row, "一年级（1）班", "一年级（1）\xe7\x8f", 1)
-	m.want("attendance", []byte(broken), 2, "C2", "table.unreadable_cell")
+	broken := strings.Replace(head+row+strings.Repeat(row, 9), "一年级（1）班", "一年级（1）\xe7\x8f", 1)
+	list = m.refused("attendance", "", []byte(broken))
+	if list[0].Line != 2 || list[0].Cell != "C2" || list[0].Message.ID() != "table.unreadable_cell" {
+		t.Errorf("a flaw in a text: %v", list)
+	}
 	m.want("attendance", []byte(head+"2026-09-01,am,#REF!,,taken,,\n"), 2, "C2", "table.formula_error")
 }

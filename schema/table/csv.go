@@ -56,7 +56,27 @@ func encodings(data []byte) []encoding.Encoding {
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) || utf8.Valid(data):
 		return []encoding.Encoding{unicode.UTF8BOM}
 	}
+	if mostlyUTF8(data) {
+		return []encoding.Encoding{unicode.UTF8BOM, simplifiedchinese.GB18030}
+	}
 	return []encoding.Encoding{simplifiedchinese.GB18030, unicode.UTF8BOM}
+}
+
+// mostlyUTF8 reports whether a text that is no valid UTF-8 is one with a flaw,
+// rather than one in another encoding: GB18030 hardly ever looks like UTF-8.
+func mostlyUTF8(data []byte) bool {
+	good, bad := 0, 0
+	for len(data) > 0 {
+		r, n := utf8.DecodeRune(data)
+		switch {
+		case n > 1:
+			good++
+		case r == utf8.RuneError:
+			bad++
+		}
+		data = data[n:]
+	}
+	return good > 4*bad
 }
 
 // csvSource reads a csv file line by line.

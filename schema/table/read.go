@@ -122,7 +122,7 @@ func (s *sheet) seen() []string {
 func (s *sheet) read(info *Info, each func(*Row)) {
 	info.Private = append(info.Private, s.private...)
 	info.Unknown = append(info.Unknown, s.unknown...)
-	row := &Row{Sheet: s.name, in: s, cells: make([]string, len(s.spec.Columns))}
+	row := &Row{Sheet: s.name, in: s, cells: make([]string, len(s.spec.Columns)), bad: make([]bool, len(s.spec.Columns))}
 	for _, l := range s.buffered[min(len(s.buffered), s.last+1):] {
 		s.row(l, row, info, each)
 	}
@@ -159,16 +159,18 @@ func (s *sheet) row(l line, row *Row, info *Info, each func(*Row)) {
 	}
 	info.Rows++
 	for k, c := range row.cells {
+		var m *text.Message
 		switch {
 		case c == "":
 		case len(c) > maxCell:
-			row.Fail(k, text.New("table.long_cell", "max", maxCell/3))
-			row.cells[k] = ""
+			m = text.New("table.long_cell", "max", maxCell/3)
 		case strings.ContainsRune(c, utf8.RuneError):
-			row.Fail(k, text.New("table.unreadable_cell", "value", cut(c, 20)))
-			row.cells[k] = ""
-		case c[0] == '#' && formulaError(c):
-			row.Fail(k, text.New("table.formula_error", "value", c))
+			m = text.New("table.unreadable_cell", "value", cut(c, 20))
+		case formulaError(c):
+			m = text.New("table.formula_error", "value", c)
+		}
+		if row.bad[k] = m != nil; m != nil {
+			row.Fail(k, m)
 			row.cells[k] = ""
 		}
 	}

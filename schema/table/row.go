@@ -17,6 +17,7 @@ type Row struct {
 	Line  int    // as the program that made the file numbers it
 	Sheet string // "" if there is one only
 	cells []string
+	bad   []bool // cells that were reported and emptied
 	in    *sheet
 }
 
@@ -31,7 +32,9 @@ func (r *Row) Need(c int) (string, bool) {
 	if s := r.cells[c]; s != "" {
 		return s, true
 	}
-	r.Fail(c, text.New("table.empty_cell", "column", r.in.spec.Columns[c].label()))
+	if !r.bad[c] {
+		r.Fail(c, text.New("table.empty_cell", "column", r.in.spec.Columns[c].label()))
+	}
 	return "", false
 }
 
