@@ -39,6 +39,9 @@ func TestCatalogueIsComplete(t *testing.T) {
 		if zh, en := placeholders(e.ZH), placeholders(e.EN); !slices.Equal(zh, en) {
 			t.Errorf("%s: placeholders differ: zh %v, en %v", id, zh, en)
 		}
+		if strings.HasSuffix(id, ".other_language") {
+			continue // the other language's name, in itself
+		}
 		if !strings.ContainsFunc(e.ZH, func(r rune) bool { return unicode.Is(unicode.Han, r) }) && strings.ContainsFunc(placeholder.ReplaceAllString(e.ZH, ""), unicode.IsLetter) {
 			t.Errorf("%s: no Chinese in %q", id, e.ZH)
 		}
