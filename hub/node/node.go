@@ -89,7 +89,7 @@ func Start(ctx context.Context, o Options) (n *Node, err error) {
 		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 			return n, fmt.Errorf("start node: %w", err)
 		}
-		if n.held, err = local.Lock(o.Dir); err != nil {
+		if n.held, err = lockPatiently(ctx, o.Dir); err != nil {
 			return n, err
 		}
 	}
@@ -106,7 +106,9 @@ func Start(ctx context.Context, o Options) (n *Node, err error) {
 		if err := n.Cluster.Bootstrap(); err != nil {
 			return n, err
 		}
-		n.spawn(n.found)
+		if err := n.found(ctx); err != nil {
+			return n, err
+		}
 	}
 	n.spawn(n.join)
 	if !o.Quiet {
@@ -205,19 +207,31 @@ func (n *Node) transport(id *authority.Node) (*raft.NetworkTransport, error) {
 	return cluster.NewTransport(l, n.Settings.Raft, cluster.TLS{Server: server, Client: client}, n.opts.Log), nil
 }
 
-// found writes the district's name as the log's first command.
-func (n *Node) found() {
-	n.persist("found district", func(ctx context.Context) error {
-		id, name, err := n.State.Cluster()
-		if err != nil || id == n.Secrets.Cluster && name == n.Secrets.Name {
+// found writes the district's name as the log's first command, before anybody
+// is let in: commands of a district that has none are refused.
+func (n *Node) found(ctx context.Context) error {
+	t := time.NewTicker(200 * time.Millisecond)
+	defer t.Stop()
+	for {
+		id, _, err := n.State.Cluster()
+		if err != nil || id == n.Secrets.Cluster {
 			return err
 		}
 		b, err := n.Cluster.Propose(ctx, state.EncodeInit(state.Init{Cluster: n.Secrets.Cluster, Name: n.Secrets.Name}))
-		if err != nil {
+		if err == nil {
+			return state.DecodeDone(b)
+		}
+		if !errors.Is(err, session.ErrNoLeader) {
 			return err
 		}
-		return state.DecodeDone(b)
-	})
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-n.failed:
+			return err
+		case <-t.C:
+		}
+	}
 }
 
 // join has the cluster know this node, and where it is reached.
@@ -228,26 +242,6 @@ func (n *Node) join() {
 	}
 	if err := n.Cluster.Join(n.ctx, seeds); err != nil && n.ctx.Err() == nil {
 		n.failed <- err
-	}
-}
-
-// persist does f until it succeeds or the node stops.
-func (n *Node) persist(what string, f func(context.Context) error) {
-	t := time.NewTicker(200 * time.Millisecond)
-	defer t.Stop()
-	for {
-		ctx, cancel := context.WithTimeout(n.ctx, 10*time.Second)
-		err := f(ctx)
-		cancel()
-		if err == nil {
-			return
-		}
-		n.opts.Log.Debug("not yet", "what", what, "err", err)
-		select {
-		case <-n.ctx.Done():
-			return
-		case <-t.C:
-		}
 	}
 }
 
@@ -360,4 +354,19 @@ func (n *Node) Close() error {
 		n.held.Release()
 	}
 	return errors.Join(errs...)
+}
+
+// lockPatience is how long a starting node waits for a command that has the
+// directory open.
+const lockPatience = 15 * time.Second
+
+func lockPatiently(ctx context.Context, dir string) (*local.Held, error) {
+	wait, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	client, held, err := local.Reach(wait, dir)
+	if client != nil {
+		// A node serves already: say who.
+		return local.Lock(dir)
+	}
+	return held, err
 }
