@@ -85,6 +85,15 @@ func (d *door) post(ctx context.Context, path string, q url.Values, body, v any)
 	return d.exchange(ctx, http.MethodPost, path, q, bytes.NewReader(b), func(r io.Reader) error { return json.NewDecoder(r).Decode(v) })
 }
 
+// bytes asks path and returns the answer as it is.
+func (d *door) bytes(ctx context.Context, path string, q url.Values) (b []byte, err error) {
+	err = d.exchange(ctx, http.MethodGet, path, q, nil, func(r io.Reader) error {
+		b, err = io.ReadAll(r)
+		return err
+	})
+	return b, err
+}
+
 // propose commits a command to the cluster's log.
 func (d *door) propose(ctx context.Context, command []byte) (result []byte, err error) {
 	err = d.exchange(ctx, http.MethodPost, "/v1/propose", nil, bytes.NewReader(command), func(r io.Reader) error {

@@ -6,13 +6,16 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"shangu/hub/node"
+	"shangu/hub/report"
 	"shangu/installer/host/cli"
 	"shangu/schema/text"
+	"shangu/sync/disk"
 )
 
 func digestCommand() *cobra.Command {
@@ -38,23 +41,35 @@ func digestCommand() *cobra.Command {
 }
 
 func reportCommand() *cobra.Command {
-	return group("report", "hub.cmd_report", summaryCommand())
-}
-
-func summaryCommand() *cobra.Command {
-	return &cobra.Command{Use: "summary", Short: "hub.cmd_report_summary", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	var out string
+	c := &cobra.Command{Use: "report NAME", Short: "hub.cmd_report", Args: cobra.ExactArgs(1), ValidArgs: report.Names()}
+	c.Flags().StringVar(&out, "out", "", "hub.flag_out")
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if !slices.Contains(report.Names(), args[0]) {
+			return cli.Usage("report.unknown", "name", args[0], "names", strings.Join(report.Names(), " "))
+		}
+		format := strings.TrimPrefix(strings.ToLower(filepath.Ext(out)), ".")
+		if out == "" {
+			if format = "csv"; cli.JSON(cmd) {
+				format = "json"
+			}
+		}
 		return through(cmd, func(ctx context.Context, d *door) error {
-			var rows []node.Row
-			if err := d.get(ctx, "/v1/summary", nil, &rows); err != nil {
+			b, err := d.bytes(ctx, "/v1/report", url.Values{"name": args, "format": {format}})
+			if err != nil {
 				return err
 			}
-			return cli.Print(cmd, rows, func(w io.Writer) {
-				for _, r := range rows {
-					fmt.Fprintln(w, text.New("hub.summary_row", "school", r.School, "name", r.Name, "pupils", r.Pupils, "sheets", r.Sheets,
-						"marks", r.Marks, "visits", r.Visits, "trainings", r.Trainings, "seen", r.LastSeen, "pending", r.Pending,
-						"conflicts", r.Conflicts, "quarantined", r.Quarantined))
-				}
+			if out == "" {
+				_, err = cmd.OutOrStdout().Write(b)
+				return err
+			}
+			if err := disk.WriteFile(out, b, 0o600); err != nil {
+				return fmt.Errorf("write report: %w", err)
+			}
+			return cli.Print(cmd, map[string]string{"file": out}, func(w io.Writer) {
+				fmt.Fprintln(w, text.New("hub.report_done", "file", out))
 			})
 		})
-	}}
+	}
+	return c
 }

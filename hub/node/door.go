@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"shangu/hub/cluster"
+	"shangu/hub/report"
 	"shangu/hub/state"
 	"shangu/schema/table"
 	"shangu/schema/text"
@@ -28,7 +30,7 @@ import (
 //	POST /v1/node/remove?id= /v1/node/promote?id=
 //	GET  /v1/devices                     []state.Device
 //	GET  /v1/digest?school=              digest.Set as CONTRACT.md prints it
-//	GET  /v1/summary                     []Row
+//	GET  /v1/report?name=&format=        a report as json, csv or xlsx
 //	GET  /v1/quarantine?all=1            []Quarantined
 //	GET  /v1/quarantine/show?school=&id= Quarantined
 //	GET  /v1/backup                      a backup
@@ -88,11 +90,7 @@ func (n *Node) door() http.Handler {
 	// read answers from the state, made fresh first.
 	read := func(pattern string, f func(*http.Request) (any, error)) {
 		m.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), freshWithin)
-			defer cancel()
-			if err := n.Cluster.Barrier(ctx); err != nil {
-				w.Header().Set(StaleHeader, text.Of(Say(err)).Code())
-			}
+			n.freshen(w, r)
 			v, err := f(r)
 			if err != nil {
 				refuse(w, err)
@@ -101,6 +99,10 @@ func (n *Node) door() http.Handler {
 			reply(w, v)
 		})
 	}
+	m.HandleFunc("GET /v1/report", func(w http.ResponseWriter, r *http.Request) {
+		n.freshen(w, r)
+		n.report(w, r)
+	})
 	handle("GET /v1/status", func(r *http.Request) (any, error) {
 		return Status{Status: n.Cluster.Status(r.Context()), Version: n.opts.Version}, nil
 	})
@@ -115,7 +117,6 @@ func (n *Node) door() http.Handler {
 	m.HandleFunc("POST /v1/propose", n.propose)
 	m.HandleFunc("GET /v1/backup", n.backup)
 	read("GET /v1/devices", func(*http.Request) (any, error) { return n.State.Devices() })
-	read("GET /v1/summary", func(*http.Request) (any, error) { return n.summary() })
 	read("GET /v1/digest", func(r *http.Request) (any, error) { return n.digest(r.FormValue("school")) })
 	read("GET /v1/quarantine", func(r *http.Request) (any, error) {
 		found, err := n.State.Quarantine(r.FormValue("all") != "")
@@ -133,6 +134,41 @@ func (n *Node) door() http.Handler {
 		return showQuarantined(q), err
 	})
 	return m
+}
+
+// freshen brings this node up to date, or has the answer say why it may be old.
+func (n *Node) freshen(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), freshWithin)
+	defer cancel()
+	if err := n.Cluster.Barrier(ctx); err != nil {
+		w.Header().Set(StaleHeader, text.Of(Say(err)).Code())
+	}
+}
+
+// report makes a report and writes it in the format asked for.
+func (n *Node) report(w http.ResponseWriter, r *http.Request) {
+	t, err := report.Build(r.FormValue("name"), n.State, n.opts.Now())
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	var b bytes.Buffer
+	switch format := r.FormValue("format"); format {
+	case "json":
+		err = t.WriteJSON(&b)
+	case "csv":
+		err = t.WriteCSV(&b)
+	case "xlsx":
+		err = t.WriteXLSX(&b)
+	default:
+		err = text.New("hub.bad_format", "format", format)
+	}
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Write(b.Bytes())
 }
 
 func (n *Node) token(r *http.Request) (any, error) {
@@ -155,21 +191,6 @@ func (n *Node) propose(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	refuse(w, err)
-}
-
-// Row is a school's line of the summary, as CONTRACT.md names its parts.
-type Row struct {
-	state.Row
-	LastSeen string `json:"last_seen"` // RFC 3339; "" if never
-}
-
-func (n *Node) summary() ([]Row, error) {
-	rows, err := n.State.Summary()
-	out := make([]Row, len(rows))
-	for i, r := range rows {
-		out[i] = Row{Row: r, LastSeen: Stamp(r.LastSeen)}
-	}
-	return out, err
 }
 
 // Stamp writes unix seconds as RFC 3339, "" for 0.
