@@ -28,6 +28,18 @@ var (
 	notAfter  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 )
 
+// TLSTime is the time that a node checks certificates at: its clock's, but
+// never before they begin. A hub whose clock has died must not lock its
+// schools out.
+func TLSTime(now func() time.Time) func() time.Time {
+	return func() time.Time {
+		if t := now(); t.After(notBefore) {
+			return t
+		}
+		return notBefore
+	}
+}
+
 // Common names are short, since each one crosses slow links: the CA's, and
 // "d." + school code for a device, "n." + id for a node.
 const (

@@ -11,7 +11,7 @@ import (
 func (s *Secrets) NodeTLS(n *Node, now func() time.Time) (server, client *tls.Config) {
 	base := func() *tls.Config {
 		return &tls.Config{
-			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{n.Certificate}, Time: now,
+			MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{n.Certificate}, Time: TLSTime(now),
 			SessionTicketsDisabled: true, VerifyConnection: onlyNodes,
 		}
 	}

@@ -44,7 +44,7 @@ type tickets struct {
 
 func (g *Gate) newTickets() *tickets {
 	return &tickets{
-		root: g.c.Secrets.Ticket, ca: g.c.Secrets.CA.Raw, registry: g.c.Registry, now: g.c.Now, random: g.c.Random,
+		root: g.c.Secrets.Ticket, ca: g.c.Secrets.CA.Raw, registry: g.c.Registry, now: authority.TLSTime(g.c.Now), random: g.c.Random,
 		refused: func(reason string) { g.metrics.tickets.WithLabelValues(reason).Inc() },
 		keys:    map[uint32]cipher.AEAD{},
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"slices"
 
+	"shangu/hub/authority"
 	"shangu/sync/identity"
 	"shangu/sync/link"
 )
@@ -15,7 +16,7 @@ import (
 func (g *Gate) tlsConfig() *tls.Config {
 	t := g.newTickets()
 	base := &tls.Config{
-		MinVersion: tls.VersionTLS13, CurvePreferences: link.Curves(g.c.Hybrid), Time: g.c.Now,
+		MinVersion: tls.VersionTLS13, CurvePreferences: link.Curves(g.c.Hybrid), Time: authority.TLSTime(g.c.Now),
 	}
 	agents := base.Clone()
 	agents.Certificates = []tls.Certificate{g.c.Node.Certificate}
