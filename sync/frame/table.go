@@ -248,12 +248,19 @@ func (t *Table) extendOne(s string, b []byte) int {
 
 // Aux is the model's state, which changes with each entry. A store writes it
 // anew each time.
-func (t *Table) Aux() []byte { return t.model.append(nil) }
+func (t *Table) Aux() []byte { return t.model.append([]byte{packVersion}) }
 
 // SetAux takes what Aux returned, after Extend took the names that it speaks
-// of. On error t is unchanged.
+// of. No bytes are the state of an empty chain. On error t is unchanged.
 func (t *Table) SetAux(b []byte) error {
-	m, err := decodeModel(b, t)
+	if len(b) == 0 {
+		t.model = newModel()
+		return nil
+	}
+	if b[0] != packVersion {
+		return fmt.Errorf("set table state: %w: version %d", ErrFormat, b[0])
+	}
+	m, err := decodeModel(b[1:], t)
 	if err != nil {
 		return fmt.Errorf("set table state: %w", err)
 	}
@@ -264,7 +271,7 @@ func (t *Table) SetAux(b []byte) error {
 // MarshalBinary encodes all of t.
 func (t *Table) MarshalBinary() ([]byte, error) {
 	aux := t.Aux()
-	b := append([]byte{packVersion}, binary.AppendUvarint(nil, uint64(len(aux)))...)
+	b := binary.AppendUvarint(nil, uint64(len(aux)))
 	b = append(b, aux...)
 	return append(b, t.AppendSince(0)...), nil
 }
@@ -272,14 +279,11 @@ func (t *Table) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary replaces t by what MarshalBinary wrote. On error t is
 // unchanged.
 func (t *Table) UnmarshalBinary(b []byte) error {
-	if len(b) == 0 || b[0] != packVersion {
-		return fmt.Errorf("decode table: %w: version", ErrFormat)
-	}
-	n, k := binary.Uvarint(b[1:])
-	if k <= 0 || n > uint64(len(b)-1-k) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n == 0 || n > uint64(len(b)-k) {
 		return fmt.Errorf("decode table: %w", ErrFormat)
 	}
-	aux, names := b[1+k:1+k+int(n)], b[1+k+int(n):]
+	aux, names := b[k:k+int(n)], b[k+int(n):]
 	next := NewTable()
 	if err := next.Extend(names); err != nil {
 		return fmt.Errorf("decode table: %w", err)
