@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -82,12 +84,26 @@ func openDB(o Options, dir string, deaths int) (db *badger.DB, damage, err error
 		if db, damage = badger.Open(dbOptions(dir, deaths != clean, o.Log)); damage == nil {
 			return db, nil, nil
 		}
+		if notDamage(damage) {
+			return nil, nil, damage
+		}
 	}
 	if err := moveAside(dir); err != nil {
 		return nil, damage, errors.Join(damage, err)
 	}
 	db, err = badger.Open(dbOptions(dir, false, o.Log))
 	return db, damage, err
+}
+
+// notDamage reports whether an error says more of the machine, at this moment,
+// than of the documents.
+func notDamage(err error) bool {
+	for _, e := range []error{fs.ErrPermission, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return disk.IsFull(err)
 }
 
 // checkTables looks at the end of each of Badger's tables: index, its length,

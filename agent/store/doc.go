@@ -23,6 +23,8 @@ import (
 var (
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store: closed")
+	// ErrInUse: another process has the store open.
+	ErrInUse = errors.New("store: in use")
 	// ErrDiskFull: too little room is left; nothing was saved.
 	ErrDiskFull = errors.New("store: the disk is nearly full")
 	// ErrDamaged: the journal is damaged in a part that was safe; see

@@ -35,8 +35,13 @@ func (s *Store) Rewind(tip frame.Tip) error {
 	if err != nil {
 		return fmt.Errorf("rewind: %w", err)
 	}
+	// The last receipt was given by a hub that no longer knows of it.
+	if err := s.files.write(fileReceipt, receiptFile{}); err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.receipt = session.Receipt{}
 	b := s.batch()
 	if err := b.setTable(table); err != nil {
 		return s.fail(err)
@@ -184,8 +189,7 @@ func (s *Store) rebuild(why error) error {
 	if why == nil && s.journal.Tip().Seq > 0 {
 		s.rebuilt = "the documents were missing"
 	}
-	first := s.journal.First()
-	confirmed, _, err := s.journal.TipAt(first - 1)
+	confirmed, err := s.oldestTip()
 	if err != nil {
 		return err
 	}
@@ -196,6 +200,67 @@ func (s *Store) rebuild(why error) error {
 		return err
 	}
 	return s.repend(s.batch())
+}
+
+// oldestTip is where a rebuild begins: the chain's beginning, or where Prune cut
+// it.
+func (s *Store) oldestTip() (frame.Tip, error) {
+	seq := s.journal.First() - 1
+	if seq > 0 && s.base.Epoch == s.ident.Epoch {
+		seq = max(seq, s.base.Seq)
+	}
+	tip, ok, err := s.journal.TipAt(seq)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: no entry %d", ErrDamaged, seq)
+	}
+	return tip, err
+}
+
+// Prune lets go of entries up to horizon, all of which the hub holds and its
+// backups too, as far as whole segments of the journal go, and of the journals
+// of earlier epochs. After it, Rewind reaches back to the horizon and no further.
+func (s *Store) Prune(horizon uint64) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	if horizon > s.st.Confirmed.Seq {
+		return fmt.Errorf("prune up to entry %d: %w: %d are confirmed", horizon, ErrReceipt, s.st.Confirmed.Seq)
+	}
+	table, err := s.tableAt(horizon)
+	if err != nil {
+		return fmt.Errorf("prune: %w", err)
+	}
+	names, err := table.MarshalBinary()
+	if err != nil {
+		return fmt.Errorf("prune: %w", err)
+	}
+	// What a rebuild starts from is there before what it replaces goes.
+	next := base{Epoch: s.ident.Epoch, Seq: horizon, Table: names}
+	if err := s.files.write(fileBase, next); err != nil {
+		return fmt.Errorf("prune: %w", err)
+	}
+	s.base = next
+	if err := s.journal.DropBefore(horizon + 1); err != nil {
+		return fmt.Errorf("prune: %w", err)
+	}
+	if len(s.ident.Aside) == 0 {
+		return nil
+	}
+	for _, epoch := range s.ident.Aside {
+		if err := s.files.fs.Remove(s.files.journal(epoch)); err != nil {
+			return fmt.Errorf("prune: %w", err)
+		}
+	}
+	ident := s.ident
+	ident.Aside = nil
+	if err := s.files.write(fileEpoch, ident); err != nil {
+		return fmt.Errorf("prune: %w", err)
+	}
+	s.mu.Lock()
+	s.ident = ident
+	s.mu.Unlock()
+	return nil
 }
 
 // adopt puts the documents of an earlier chain under the present one: what was

@@ -26,6 +26,7 @@ const (
 	fileHome    = "school.json"
 	fileReceipt = "receipt.json"
 	fileBase    = "names.json"
+	fileLock    = "store.lock"
 	fileOpen    = "open" // there while the store is open, and after a crash: see openMarker
 )
 
@@ -91,11 +92,11 @@ func (f *receiptFile) receipt() (r session.Receipt) {
 	return r
 }
 
-// base is the pack table as of the oldest entry that the journal still has.
+// base is the pack table as of the horizon of Prune, from where it can be
+// brought up to any later entry.
 type base struct {
 	Epoch hexBytes `json:"epoch"`
 	Seq   uint64   `json:"seq"` // last entry that the table has seen
-	Hash  []byte   `json:"hash"`
 	Table []byte   `json:"table"`
 }
 

@@ -89,6 +89,7 @@ type Store struct {
 	files files
 	o     Options
 	start time.Time
+	lock  io.Closer // keeps other processes out
 
 	w  sync.Mutex   // held by whoever changes anything
 	mu sync.RWMutex // guards what is below; no sync happens under it
@@ -133,6 +134,9 @@ func Open(dir string, o Options) (*Store, error) {
 		if s.journal != nil {
 			err = errors.Join(err, s.journal.Close())
 		}
+		if s.lock != nil {
+			err = errors.Join(err, s.lock.Close())
+		}
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	return s, nil
@@ -143,6 +147,16 @@ func (s *Store) open() error {
 		if err := s.files.fs.SyncDir(filepath.Join(s.files.dir, d)); err != nil {
 			return err
 		}
+	}
+	if !s.o.InMemory {
+		lock, err := disk.Lock(filepath.Join(s.files.dir, fileLock))
+		if errors.Is(err, disk.ErrLocked) {
+			return said(ErrInUse, err, "store.in_use", "dir", s.files.dir)
+		}
+		if err != nil {
+			return err
+		}
+		s.lock = lock
 	}
 	if err := s.openFiles(); err != nil {
 		return err
@@ -180,7 +194,10 @@ func (s *Store) openFiles() error {
 			return err
 		}
 	}
-	s.boot, s.home, s.receipt = b.Boot+1, h.School, r.receipt()
+	s.boot, s.home = b.Boot+1, h.School
+	if change.ChainID(r.Chain) == s.ident.chain() {
+		s.receipt = r.receipt()
+	}
 	return s.files.write(fileBoot, boot{s.boot})
 }
 
@@ -287,6 +304,9 @@ func (s *Store) Close() error {
 	err := errors.Join(s.db.Close(), s.journal.Close())
 	if err == nil && well && !s.o.InMemory {
 		err = os.Remove(filepath.Join(s.files.dir, fileOpen))
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("close store: %w", err)

@@ -335,6 +335,18 @@ func TestDeathsInOpeningLeadToARebuild(t *testing.T) {
 	}
 }
 
+func TestOneProcessAtATime(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	save(t, s, sheet(0, 1))
+	if _, err := Open(s.files.dir, s.o); !errors.Is(err, ErrInUse) {
+		t.Fatal(err)
+	}
+	save(t, s, sheet(0, 2))
+	if st := reopen(t, s).Status(); st.Rebuilt != "" || st.Docs != 2 {
+		t.Fatalf("%+v", st)
+	}
+}
+
 func TestVerifyFindsAndRepairs(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	for day := range 10 {

@@ -49,6 +49,7 @@ type weight struct {
 	Dirty     int64 // Private_Dirty
 	Anonymous int64
 	Heap      uint64
+	Busy      int64 // Private_Dirty after each step of hard work, at most
 }
 
 // childOpen opens a store as the agent does, reads a day as its first page does,
@@ -72,6 +73,25 @@ func childOpen(dir string) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	w.Heap = m.HeapAlloc
+	// A hard day: 2,000 records at once, packed, confirmed, and told again.
+	edits := make([]Edit, 2000)
+	for i := range edits {
+		edits[i] = sheet(3000+i/12, i%12+1, 4, 0, 5)
+	}
+	_, err = s.Save(ctx, "a", edits)
+	for err == nil && s.Status().Pending > 0 {
+		var last uint64
+		if _, last, err = s.Pack(256 << 10); err == nil {
+			chain, _ := s.Chain()
+			tip, _ := s.TipAt(last)
+			err = s.Confirm(session.Receipt{Chain: chain, Tip: tip, Sig: []byte{1}}, nil, change.Clock{})
+		}
+		w.Busy = max(w.Busy, smaps("Private_Dirty"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if err := json.NewEncoder(os.Stdout).Encode(w); err != nil {
 		os.Exit(1)
 	}
@@ -157,7 +177,7 @@ func BenchmarkFiveYears(b *testing.B) {
 			b.Fatal(err)
 		}
 		var w weight
-		if err := json.Unmarshal(out, &w); err != nil || w.Docs != 24000 {
+		if err := json.Unmarshal(out, &w); err != nil || w.Docs < 24000 {
 			b.Fatal(w, err)
 		}
 		ws = append(ws, w)
@@ -166,13 +186,14 @@ func BenchmarkFiveYears(b *testing.B) {
 	var sum time.Duration
 	for _, w := range ws {
 		worst.Dirty, worst.Anonymous = max(worst.Dirty, w.Dirty), max(worst.Anonymous, w.Anonymous)
-		worst.Heap = max(worst.Heap, w.Heap)
+		worst.Heap, worst.Busy = max(worst.Heap, w.Heap), max(worst.Busy, w.Busy)
 		sum += w.Open
 	}
 	b.ReportMetric(float64(sum.Microseconds())/1000/float64(len(ws)), "open-ms")
 	b.ReportMetric(float64(worst.Dirty)/1e6, "private-dirty-MB")
 	b.ReportMetric(float64(worst.Anonymous)/1e6, "anonymous-MB")
 	b.ReportMetric(float64(worst.Heap)/1e6, "heap-MB")
+	b.ReportMetric(float64(worst.Busy)/1e6, "busy-private-dirty-MB")
 	b.ReportMetric(0, "ns/op")
 }
 

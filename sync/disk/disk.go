@@ -18,6 +18,9 @@ import (
 // ErrCut is returned by every operation on a Sim whose power has failed.
 var ErrCut = errors.New("disk: the power is cut")
 
+// ErrLocked is returned by Lock while another process holds the lock.
+var ErrLocked = errors.New("disk: another process is using it")
+
 // File is an open file. Offsets are explicit: whoever writes knows where.
 type File interface {
 	io.ReaderAt

@@ -196,3 +196,21 @@ func TestSimKeepsWhatWasSynced(t *testing.T) {
 		}
 	}
 }
+
+func TestLockIsForOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	l, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Lock(path); !errors.Is(err, ErrLocked) {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = Lock(path); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}

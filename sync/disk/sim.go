@@ -86,6 +86,13 @@ func (s *Sim) Cut() {
 	s.cut = true
 }
 
+// Off reports whether the power has failed and not come back.
+func (s *Sim) Off() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cut
+}
+
 // Boot ends a cut, or brings one about and ends it: what was not synced is lost
 // as the seed has it, and every open file is dead.
 func (s *Sim) Boot() {
