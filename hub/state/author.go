@@ -13,7 +13,7 @@ import (
 // Limits on an operator's command, which applies in one transaction.
 const (
 	maxChanges     = 2048
-	maxAuthorBytes = 1 << 20 // of all the documents it makes
+	maxAuthorBytes = 512 << 10 // of all the documents it makes
 )
 
 // staged is an operator's change that is ready to be written.

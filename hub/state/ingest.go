@@ -18,7 +18,7 @@ import (
 // Limits on documents and entries beyond those of frame.
 const (
 	maxDoc    = 64 << 10 // canonical bytes
-	maxFields = 1024     // of one entry: each may lose and become a card
+	maxFields = 512      // of one entry: each may lose and become a card
 )
 
 // Kinds of packs in the audit trail.
@@ -130,8 +130,11 @@ func (b *batch) pack(p *session.Push, d *device, c *chain, known bool, ack *sess
 			x := verdict(v)
 			b.set(chainSeqKey(keyException, c.id, v.Seq), encode(nil, &x))
 		}
-		b.cut(i + 1)
+		if i+1 < len(u.Entries) {
+			b.cut(i+1, 0)
+		}
 	}
+	b.cut(len(u.Entries), len(p.Pack)+u.Head.Raw) // the pack, and names that it may have added
 	trail := append(append(make([]byte, 0, 17+len(p.Pack)), trailPack), c.id[:]...)
 	b.set(packKey(b.index, b.item), append(trail, p.Pack...))
 	b.advance(c, tip)
@@ -239,7 +242,11 @@ func (b *batch) merge(w *writer, k DocKey, e *change.Entry) (was *change.Doc, at
 			return
 		}
 	}
-	bad = checkDoc(d)
+	if bad = checkDoc(d); bad != nil && early(e, role, was) {
+		if bad = checkFields(e); bad == nil {
+			bad = checkSize(d)
+		}
+	}
 	return
 }
 

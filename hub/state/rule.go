@@ -52,7 +52,9 @@ func roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role,
 			}
 			break
 		}
-		if was == nil || was.Value(schema.VisitHelper).Text() != w.school {
+		// A confirmation may come before the host's record of the visit: a hub
+		// restored from a backup gets both again, in any order.
+		if helper := was.Value(schema.VisitHelper); !helper.IsNil() && helper.Text() != w.school {
 			return schema.RoleNone, text.New("state.scope", "school", w.school, "scope", k.Scope)
 		}
 		if !only(e, func(n schema.FieldNum) bool { return schema.Owner(k.Kind, n) == schema.RoleHelper }) {
@@ -75,11 +77,33 @@ func only(e *change.Entry, allowed func(schema.FieldNum) bool) bool {
 	return true
 }
 
+// early reports whether an entry comes before what it builds on: it confirms a
+// visit that the host's record of is still to come, or bases a field on a
+// version that the document has never had. That happens after a restore from a
+// backup, when each device sends again what was lost. Such a document is
+// incomplete for a while, which is no fault of the entry, nor of those that
+// change it meanwhile.
+func early(e *change.Entry, role schema.Role, was *change.Doc) bool {
+	if role == schema.RoleHelper && was.Value(schema.VisitHelper).IsNil() {
+		return true
+	}
+	for i := range e.Fields {
+		if _, ok := was.Find(e.Fields[i].Key); !ok && !e.Fields[i].Base.IsZero() {
+			return true
+		}
+	}
+	return was != nil && len(schema.Validate(was.Kind, was.ID, was.Each)) > 0
+}
+
 // checkDoc says which rule a document breaks after a merge.
 func checkDoc(d *change.Doc) *text.Message {
 	if ms := schema.Validate(d.Kind, d.ID, d.Each); len(ms) > 0 {
 		return ms[0]
 	}
+	return checkSize(d)
+}
+
+func checkSize(d *change.Doc) *text.Message {
 	if size(d) > maxDoc {
 		return text.New("state.too_large", "max", maxDoc>>10)
 	}
