@@ -24,6 +24,6 @@ func root() *cobra.Command {
 	dir := root.PersistentFlags().Lookup("dir")
 	dir.DefValue, dir.Usage = "", "installer.flag_dir"
 	dir.Value.Set("")
-	root.AddCommand(installCommand(), uninstallCommand(), statusCommand(), doctorCommand())
+	root.AddCommand(installCommand(), uninstallCommand(), statusCommand(), doctorCommand(), demoCommand())
 	return root
 }

@@ -9,6 +9,14 @@ import (
 	"time"
 )
 
+// Directions that the link carries bytes in.
+const (
+	ToHub = iota
+	ToSchool
+)
+
+var endless = [2]int64{-1, -1}
+
 // Switch is a school's link to the hub as a relay on loopback: it carries TCP
 // to one address until it is cut, and again once it is mended.
 type Switch struct {
@@ -18,7 +26,7 @@ type Switch struct {
 
 	mu    sync.Mutex
 	cut   bool
-	left  int64 // bytes towards the hub until it cuts itself; -1 for no limit
+	left  [2]int64 // bytes until it cuts itself, by direction; -1 for no limit
 	conns map[*net.TCPConn]bool
 	done  bool
 }
@@ -30,7 +38,7 @@ func NewSwitch(target string) (*Switch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open link switch: %w", err)
 	}
-	s := &Switch{listener: l, target: target, cut: true, left: -1, conns: map[*net.TCPConn]bool{}}
+	s := &Switch{listener: l, target: target, cut: true, left: endless, conns: map[*net.TCPConn]bool{}}
 	s.work.Go(s.accept)
 	return s, nil
 }
@@ -49,15 +57,16 @@ func (s *Switch) Cut() {
 func (s *Switch) Mend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cut, s.left = false, -1
+	s.cut, s.left = false, endless
 }
 
-// MendFor joins the link for n more bytes from the school, after which it cuts
-// itself in the middle of whatever is being sent.
-func (s *Switch) MendFor(n int64) {
+// MendFor joins the link for n more bytes in a direction, after which it cuts
+// itself in the middle of whatever is being said.
+func (s *Switch) MendFor(n int64, direction int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cut, s.left = false, n
+	s.cut, s.left = false, endless
+	s.left[direction] = n
 }
 
 // IsCut reports whether the link is cut.
@@ -151,16 +160,17 @@ func (s *Switch) carry(school *net.TCPConn) {
 		}
 		to.CloseWrite()
 	}
-	both.Go(func() { pass(hub, &meter{school, s}) })
-	both.Go(func() { pass(school, hub) })
+	both.Go(func() { pass(hub, &meter{school, s, ToHub}) })
+	both.Go(func() { pass(school, &meter{hub, s, ToSchool}) })
 	both.Wait()
 }
 
-// meter counts what comes from the school and cuts the link when its time has
+// meter counts what comes from a side and cuts the link when its time has
 // come.
 type meter struct {
 	net.Conn
-	s *Switch
+	s         *Switch
+	direction int
 }
 
 // Read implements io.Reader.
@@ -168,15 +178,16 @@ func (m *meter) Read(b []byte) (int, error) {
 	n, err := m.Conn.Read(b)
 	m.s.mu.Lock()
 	defer m.s.mu.Unlock()
-	if m.s.left < 0 {
+	left := &m.s.left[m.direction]
+	switch {
+	case *left < 0:
+		return n, err
+	case int64(n) < *left:
+		*left -= int64(n)
 		return n, err
 	}
-	if int64(n) < m.s.left {
-		m.s.left -= int64(n)
-		return n, err
-	}
-	n = int(m.s.left)
-	m.s.left = 0
+	n = int(*left)
+	*left = 0
 	m.s.sever()
 	return n, net.ErrClosed
 }

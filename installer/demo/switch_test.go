@@ -95,7 +95,7 @@ func TestSwitchCutsItselfAfterSomeBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.MendFor(1000)
+	s.MendFor(1000, ToHub)
 	c, err := net.Dial("tcp", s.Addr())
 	if err != nil {
 		t.Fatal(err)
