@@ -17,6 +17,7 @@ const (
 	globalBurst = 500
 	blameCost   = 20 // a refused token weighs as much as this many more
 	maxSources  = 4096
+	sweepEvery  = 10 * time.Second
 )
 
 // limiter bounds enrolments by source and in all.
@@ -24,6 +25,7 @@ type limiter struct {
 	mu      sync.Mutex
 	all     *rate.Limiter
 	sources map[string]*rate.Limiter
+	swept   time.Time // when sources that rest were last forgotten
 }
 
 func newLimiter() *limiter {
@@ -37,15 +39,16 @@ func (l *limiter) source(addr string, now time.Time) *rate.Limiter {
 	if s, ok := l.sources[addr]; ok {
 		return s
 	}
-	if len(l.sources) >= maxSources {
+	if len(l.sources) >= maxSources && now.Sub(l.swept) > sweepEvery {
+		l.swept = now
 		for k, s := range l.sources {
 			if s.TokensAt(now) >= sourceBurst {
 				delete(l.sources, k)
 			}
 		}
-		if len(l.sources) >= maxSources {
-			return l.all
-		}
+	}
+	if len(l.sources) >= maxSources {
+		return l.all
 	}
 	s := rate.NewLimiter(sourceRate, sourceBurst)
 	l.sources[addr] = s
