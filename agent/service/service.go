@@ -103,6 +103,12 @@ func Open(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	// No connection is opened yet, but what the month has carried is known.
+	if cr := a.loadCredentials(); cr != nil && len(a.enrolment.Hubs) > 0 {
+		if a.link, err = link.Open(a.linkConfig(a.enrolment.Hubs), cr); err != nil {
+			o.Log.Warn("credentials cannot be used", "err", err.Error())
+		}
+	}
 	return a, nil
 }
 

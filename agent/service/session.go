@@ -58,41 +58,32 @@ func (a *Agent) talk(ctx context.Context) (session.Report, error) {
 }
 
 // connect returns the way to the hub, making first contact if there was none.
+// Credentials that cannot be used are got anew: the hub lets the same machine
+// in again with the token that it came with.
 func (a *Agent) connect(ctx context.Context) (*link.Link, *link.Credentials, error) {
 	a.mu.Lock()
-	e, open := a.enrolment, a.link
+	e, l := a.enrolment, a.link
 	a.mu.Unlock()
 	if len(e.Hubs) == 0 {
 		return nil, nil, errNotEnrolled
 	}
-	config := link.Config{
-		Hubs: e.Hubs, Key: a.key, State: a.path(linkFile), Write: disk.WriteFile,
-		Built: a.o.Built, Now: a.o.Now, Dial: a.o.Dial, Log: a.o.Log,
-	}
+	config := a.linkConfig(e.Hubs)
 	cr := a.loadCredentials()
-	if cr == nil || cr.School != e.School {
-		token, err := identity.ParseTokenFor(identity.RoleSchool, e.Token)
-		if err != nil {
-			return nil, nil, err
-		}
-		if cr, err = link.Enrol(ctx, config, token); err != nil {
-			return nil, nil, err
-		}
-		if err := cr.Save(a.path(credentialsFile), disk.WriteFile); err != nil {
-			return nil, nil, err
-		}
-		a.o.Log.Info("enrolled", "school", cr.School)
-	}
-	if a.store.Home() != cr.School {
-		if err := a.store.SetHome(cr.School); err != nil {
+	var err error
+	if cr != nil && cr.School == e.School && l == nil {
+		if l, err = link.Open(config, cr); err != nil && !errors.Is(err, link.ErrCredentials) {
 			return nil, nil, err
 		}
 	}
-	if open != nil {
-		return open, cr, nil
+	if cr == nil || cr.School != e.School || l == nil {
+		if cr, err = a.meet(ctx, config, e); err != nil {
+			return nil, nil, err
+		}
+		if l, err = link.Open(config, cr); err != nil {
+			return nil, nil, err
+		}
 	}
-	l, err := link.Open(config, cr)
-	if err != nil {
+	if err := a.store.SetHome(cr.School); err != nil {
 		return nil, nil, err
 	}
 	a.mu.Lock()
@@ -102,6 +93,30 @@ func (a *Agent) connect(ctx context.Context) (*link.Link, *link.Credentials, err
 		a.link = l
 	}
 	return l, cr, nil
+}
+
+// meet makes first contact: it uses the token and keeps what the hub grants.
+func (a *Agent) meet(ctx context.Context, config link.Config, e enrolment) (*link.Credentials, error) {
+	token, err := identity.ParseTokenFor(identity.RoleSchool, e.Token)
+	if err != nil {
+		return nil, err
+	}
+	cr, err := link.Enrol(ctx, config, token)
+	if err != nil {
+		return nil, err
+	}
+	if err := cr.Save(a.path(credentialsFile), disk.WriteFile); err != nil {
+		return nil, err
+	}
+	a.o.Log.Info("enrolled", "school", cr.School)
+	return cr, nil
+}
+
+func (a *Agent) linkConfig(hubs []string) link.Config {
+	return link.Config{
+		Hubs: hubs, Key: a.key, State: a.path(linkFile), Write: disk.WriteFile,
+		Built: a.o.Built, Now: a.o.Now, Dial: a.o.Dial, Log: a.o.Log,
+	}
 }
 
 // note keeps what a session came to.
