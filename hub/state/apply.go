@@ -52,6 +52,7 @@ func (b *batch) apply(e *LogEntry) []byte {
 	case cmdIngest:
 		return command(body, b.ingest)
 	case cmdAuthor:
+		b.room()
 		return command(body, b.author)
 	case cmdToken:
 		return command(body, b.issue)
@@ -64,6 +65,7 @@ func (b *batch) apply(e *LogEntry) []byte {
 	case cmdDropNode:
 		return command(body, b.dropNode)
 	case cmdSettle:
+		b.room()
 		return command(body, b.settle)
 	case cmdFeature:
 		return command(body, b.feature)

@@ -16,8 +16,10 @@ import (
 // Within one item of a command the same bounds count the item's own writes
 // alone: where it is cut must not depend on what shares its transaction.
 const (
-	partBytes = 1536 << 10
-	partKeys  = 12 << 10
+	partBytes = 256 << 10
+	partKeys  = 3 << 10
+	dirtySize = 768 // bytes of an object to be written at the end, about
+	dirtyKeys = 4
 )
 
 // progress is how far the log was applied: the last whole entry, and of the
@@ -161,15 +163,24 @@ func (b *batch) endItem() {
 	b.itemBytes, b.itemKeys = 0, 0
 	b.item++
 	b.at.doing, b.at.item, b.at.change = b.index, b.item, 0
-	if b.bytes > partBytes || b.keys > partKeys {
+	if b.bytes+dirtySize*len(b.dirty) > partBytes || b.keys+dirtyKeys*len(b.dirty) > partKeys {
+		b.commit()
+	}
+}
+
+// room commits what other entries wrote before a command that may fill a
+// transaction by itself.
+func (b *batch) room() {
+	if b.bytes > 0 {
 		b.commit()
 	}
 }
 
 // cut commits in the middle of an item when its writes have grown large. done
 // counts the changes of the item that are complete.
-func (b *batch) cut(done int) {
-	if b.itemBytes <= partBytes && b.itemKeys <= partKeys {
+// more is how many bytes the item is about to write in one go.
+func (b *batch) cut(done, more int) {
+	if b.itemBytes+more <= partBytes && b.itemKeys <= partKeys {
 		return
 	}
 	b.endChunks()

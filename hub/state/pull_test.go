@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"shangu/schema"
 	"shangu/sync/change"
 	"shangu/sync/digest"
@@ -191,8 +189,7 @@ func TestUnknownKindsAndFieldsPass(t *testing.T) {
 // to what its own clean entries gave it, ends with exactly what the hub holds
 // for its school.
 func TestPullInPiecesConverges(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		seed := rapid.Uint64().Draw(rt, "seed")
+	eachSeed(t, func(t *testing.T, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		l := story(t, r)
 		s := openAt(t, t.TempDir(), Options{})

@@ -15,13 +15,13 @@ import (
 
 // Options of Open. The zero value is good.
 type Options struct {
-	MemTable int64 // bytes of one Badger memtable; 0: 32 MiB, which is also the least
+	MemTable int64 // bytes of one Badger memtable; 0: 16 MiB, which is also the least
 	Cache    int   // chains, schools and devices kept in memory, each; 0: 4096
 }
 
 // minMemTable leaves room in one transaction for a part and the largest write
 // that can follow it.
-const minMemTable = 32 << 20
+const minMemTable = 16 << 20
 
 func (o *Options) defaults() {
 	o.MemTable = max(o.MemTable, minMemTable)
@@ -111,14 +111,14 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithNumVersionsToKeep(1).
 		WithCompression(options.None).
 		WithBlockCacheSize(0).
-		WithIndexCacheSize(16 << 20).
+		WithIndexCacheSize(8 << 20).
 		WithMemTableSize(o.MemTable).
-		WithNumMemtables(2).
+		WithNumMemtables(1).
 		WithNumLevelZeroTables(4).
 		WithNumLevelZeroTablesStall(12).
 		WithNumCompactors(2).
-		WithBaseTableSize(8 << 20).
-		WithBaseLevelSize(64 << 20).
+		WithBaseTableSize(4 << 20).
+		WithBaseLevelSize(32 << 20).
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(16 << 20)
 }
