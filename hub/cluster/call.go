@@ -30,6 +30,8 @@ const (
 	opPromote op = 4 // body: a node's id
 	opStatus  op = 5 // answer: vitals; any node answers
 	opReady   op = 6 // answers without error when the leader can commit
+	opSum     op = 7 // answer: sum; any node answers
+	opDiffers op = 8 // tells a node that its state is not the others'
 )
 
 // call is [op, hops, body]. hops counts the nodes that passed it on: one may.
@@ -151,10 +153,21 @@ func (n *Node) serve(ctx context.Context, request []byte) (*answer, error) {
 
 // handle does a call here, or has the leader do it.
 func (n *Node) handle(ctx context.Context, c *call) (*answer, error) {
-	if c.op == opStatus {
+	switch c.op {
+	case opStatus:
 		v := n.vitals()
 		b, err := frame.Marshal(&v)
 		return &answer{body: b}, err
+	case opSum:
+		s, err := n.sum()
+		if err != nil {
+			return nil, err
+		}
+		b, err := frame.Marshal(s)
+		return &answer{body: b}, err
+	case opDiffers:
+		n.differ()
+		return &answer{}, nil
 	}
 	if !n.Leads() {
 		return n.passOn(ctx, c)

@@ -33,6 +33,7 @@ type Node struct {
 	verify *verifier
 
 	leading atomic.Pointer[leadership] // nil while another node leads, or none
+	differs atomic.Bool                // an audit found this node's state unlike the others'
 
 	failed  chan struct{} // closed when the node cannot go on
 	failMu  sync.Mutex
@@ -198,8 +199,9 @@ func (n *Node) Leader() (p Peer, ok bool) {
 	return p, true
 }
 
-// Leads reports whether this node leads, as far as it knows.
-func (n *Node) Leads() bool { return n.leading.Load() != nil }
+// Leads reports whether this node leads, as far as it knows. A node whose state
+// differs from the others' does not, whatever raft says.
+func (n *Node) Leads() bool { return n.leading.Load() != nil && !n.differs.Load() }
 
 func (n *Node) now() int64 { return n.deps.Now().Unix() }
 
@@ -252,6 +254,7 @@ func (n *Node) lead(l *leadership) {
 		}
 	}
 	close(l.ready)
+	n.spawn(func() { n.auditing(l) })
 	if err := n.register(l.ctx); err != nil && l.ctx.Err() == nil {
 		n.log.Warn("leader could not register its addresses", "err", err)
 	}
@@ -263,7 +266,7 @@ func (n *Node) lead(l *leadership) {
 // is to be sure that nobody else leads by now.
 func (n *Node) fresh(ctx context.Context) error {
 	l := n.leading.Load()
-	if l == nil {
+	if l == nil || n.differs.Load() {
 		return session.ErrNoLeader
 	}
 	select {

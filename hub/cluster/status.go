@@ -70,6 +70,9 @@ func (n *Node) Ready(ctx context.Context) error {
 	if err := n.Err(); err != nil {
 		return err
 	}
+	if n.differs.Load() {
+		return ErrDiffers
+	}
 	return n.Barrier(ctx)
 }
 
