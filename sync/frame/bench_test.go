@@ -103,3 +103,53 @@ func BenchmarkDay(b *testing.B) {
 		b.ReportMetric(float64(len(start.Aux())), "bytes/aux")
 	})
 }
+
+// BenchmarkDoc encodes and decodes the documents and entries of one day.
+func BenchmarkDoc(b *testing.B) {
+	s := newSchool(1)
+	var docs []*change.Doc
+	var entries, raw [][]byte
+	for _, e := range s.days[0] {
+		d, _ := change.Merge(nil, e, change.Author{Chain: s.chain, Role: 1})
+		docs = append(docs, d)
+		raw = append(raw, frame.AppendDoc(nil, d))
+		entries = append(entries, frame.AppendEntry(nil, s.chain, e))
+	}
+	each := func(name string, f func(i int)) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			cpu := cpuTime()
+			n := 0
+			for b.Loop() {
+				f(n % len(docs))
+				n++
+			}
+			b.ReportMetric(float64(cpuTime()-cpu)/float64(n), "cpu-ns/item")
+		})
+	}
+	var buf []byte
+	each("AppendDoc", func(i int) { buf = frame.AppendDoc(buf[:0], docs[i]) })
+	each("AppendEntry", func(i int) { buf = frame.AppendEntry(buf[:0], s.chain, s.days[0][i]) })
+	each("DecodeDoc", func(i int) {
+		if _, err := frame.DecodeDoc(raw[i]); err != nil {
+			b.Fatal(err)
+		}
+	})
+	each("DecodeEntry", func(i int) {
+		if _, err := frame.DecodeEntry(entries[i], s.chain); err != nil {
+			b.Fatal(err)
+		}
+	})
+	b.Run("CompressDocs", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			buf = frame.CompressDocs(raw)
+		}
+		size := 0
+		for _, d := range raw {
+			size += len(d)
+		}
+		b.ReportMetric(float64(len(buf)), "bytes")
+		b.ReportMetric(float64(size), "bytes-plain")
+	})
+}

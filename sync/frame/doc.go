@@ -13,32 +13,17 @@ import (
 // AppendDoc appends the canonical bytes of a document to dst: what agent and
 // hub keep in their stores, and what a pull carries. Chains are named once.
 func AppendDoc(dst []byte, d *change.Doc) []byte {
-	var chains []change.ChainID
-	index := func(c change.ChainID) int {
-		i := slices.Index(chains, c)
-		if i < 0 {
-			i = len(chains)
+	var few [8]change.ChainID
+	chains := few[:0]
+	note := func(c change.ChainID) {
+		if !slices.Contains(chains, c) {
 			chains = append(chains, c)
 		}
-		return i
-	}
-	var cells []byte
-	appendVersion := func(r change.Ref) {
-		cells = appendInt(cells, int64(index(r.Chain)))
-		cells = appendInt(cells, int64(r.Seq))
 	}
 	for i := range d.Cells {
-		c := &d.Cells[i]
-		cells = appendArray(cells, 8+2*len(c.Also))
-		cells = appendInt(cells, int64(c.Key.Num))
-		cells = appendStr(cells, c.Key.Sub)
-		cells = append(cells, c.Value...)
-		cells = appendInt(cells, c.At)
-		cells = appendStr(cells, c.By)
-		cells = appendInt(cells, int64(c.Role))
-		appendVersion(c.Version)
-		for _, a := range c.Also {
-			appendVersion(a)
+		note(d.Cells[i].Version.Chain)
+		for _, a := range d.Cells[i].Also {
+			note(a.Chain)
 		}
 	}
 	dst = appendArray(dst, 5)
@@ -46,11 +31,28 @@ func AppendDoc(dst []byte, d *change.Doc) []byte {
 	dst = appendInt(dst, int64(d.Kind))
 	dst = appendStr(dst, d.ID)
 	dst = appendArray(dst, len(chains))
-	for _, c := range chains {
-		dst = append(dst, schema.Bin(string(c[:]))...)
+	for i := range chains {
+		dst = append(dst, 0xc4, byte(len(chains[i])))
+		dst = append(dst, chains[i][:]...)
 	}
 	dst = appendArray(dst, len(d.Cells))
-	return append(dst, cells...)
+	for i := range d.Cells {
+		c := &d.Cells[i]
+		dst = appendArray(dst, 8+2*len(c.Also))
+		dst = appendInt(dst, int64(c.Key.Num))
+		dst = appendStr(dst, c.Key.Sub)
+		dst = append(dst, c.Value...)
+		dst = appendInt(dst, c.At)
+		dst = appendStr(dst, c.By)
+		dst = appendInt(dst, int64(c.Role))
+		dst = appendInt(dst, int64(slices.Index(chains, c.Version.Chain)))
+		dst = appendInt(dst, int64(c.Version.Seq))
+		for _, a := range c.Also {
+			dst = appendInt(dst, int64(slices.Index(chains, a.Chain)))
+			dst = appendInt(dst, int64(a.Seq))
+		}
+	}
+	return dst
 }
 
 // DecodeDoc decodes what AppendDoc wrote. Longer arrays of a newer peer are

@@ -1,5 +1,5 @@
 // Package frame owns the bytes: an entry (canonical msgpack), a document, a
-// pack (a run of entries in columns, compressed), and the guard that every
+// pack (a run of entries, predicted and compressed), and the guard that every
 // byte from a network or a stick passes before it is decoded.
 //
 // It imports schema and sync/change, does no I/O and keeps no state. The byte
