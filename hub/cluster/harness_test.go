@@ -223,13 +223,26 @@ const school = "2199109011"
 func (w *world) found(n *Node) {
 	w.t.Helper()
 	w.leader(n)
-	w.propose(n, state.EncodeInit(state.Init{Cluster: [16]byte{1}, Name: "云岭区"}))
-	w.propose(n, state.EncodeAuthor(state.Author{Account: "admin", Now: epoch, Changes: []state.Change{{
+	if err := w.foundDistrict(n); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) foundDistrict(n *Node) error {
+	if _, err := n.Propose(w.ctx, state.EncodeInit(state.Init{Cluster: [16]byte{1}, Name: "云岭区"})); err != nil {
+		return err
+	}
+	res, err := n.Propose(w.ctx, state.EncodeAuthor(state.Author{Account: "admin", Now: epoch, Changes: []state.Change{{
 		Scope: schema.DistrictScope, Kind: schema.KindSchool, ID: school, Latest: true, Fields: []change.Field{
 			{Key: schema.Key{Num: schema.SchoolName}, Value: schema.Str("甲")},
 			{Key: schema.Key{Num: schema.SchoolCategory}, Value: schema.Str("小学")},
 			{Key: schema.Key{Num: schema.SchoolTownship}, Value: schema.Str("双溪镇")},
 		}}}}))
+	if err != nil {
+		return err
+	}
+	_, err = state.DecodeAuthor(res)
+	return err
 }
 
 func (w *world) propose(n *Node, cmd []byte) []byte {
@@ -253,21 +266,41 @@ type pen struct {
 // enrol makes a device of the school.
 func (w *world) enrol(n *Node, number int) *pen {
 	w.t.Helper()
-	hash := sha256.Sum256(fmt.Appendf(nil, "device %d", number))
-	p := &pen{caller: session.Caller{Device: [16]byte(hash[:16]), School: school}, epoch: [16]byte(hash[16:]), table: frame.NewTable()}
-	p.chain = frame.ChainOf(p.caller.Device, p.epoch)
-	p.tip = frame.Genesis(p.chain)
-	w.propose(n, state.EncodeToken(state.IssueToken{Hash: hash, School: school, Role: state.TokenSchool, Now: epoch, Expires: epoch + 1000}))
-	res := w.propose(n, state.EncodeEnrol(state.Enrol{Hash: hash, Role: state.TokenSchool, Device: p.caller.Device, Certificate: []byte("c"), Now: epoch}))
-	if _, err := state.DecodeEnrol(res); err != nil {
+	p, err := w.enrolDevice(n, number)
+	if err != nil {
 		w.t.Fatal(err)
 	}
 	return p
 }
 
+func (w *world) enrolDevice(n *Node, number int) (*pen, error) {
+	hash := sha256.Sum256(fmt.Appendf(nil, "device %d", number))
+	p := &pen{caller: session.Caller{Device: [16]byte(hash[:16]), School: school}, epoch: [16]byte(hash[16:]), table: frame.NewTable()}
+	p.chain = frame.ChainOf(p.caller.Device, p.epoch)
+	p.tip = frame.Genesis(p.chain)
+	_, err := n.Propose(w.ctx, state.EncodeToken(state.IssueToken{Hash: hash, School: school, Role: state.TokenSchool, Now: epoch, Expires: epoch + 1000}))
+	if err != nil {
+		return nil, err
+	}
+	res, err := n.Propose(w.ctx, state.EncodeEnrol(state.Enrol{Hash: hash, Role: state.TokenSchool, Device: p.caller.Device, Certificate: []byte("c"), Now: epoch}))
+	if err != nil {
+		return nil, err
+	}
+	_, err = state.DecodeEnrol(res)
+	return p, err
+}
+
 // next packs one more sheet.
 func (p *pen) next(t *testing.T) session.Push {
 	t.Helper()
+	push, err := p.pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return push
+}
+
+func (p *pen) pack() (session.Push, error) {
 	e := &change.Entry{Seq: p.tip.Seq + 1, At: epoch, Boot: 1, Up: int64(p.tip.Seq), Account: "li", Kind: schema.KindSheet,
 		ID: schema.SheetID{Date: schema.DateOf(2026, 9, 1) + schema.Date(p.tip.Seq), Session: schema.SessionAM,
 			Class: schema.ClassID(2026, fmt.Sprintf("%x班", p.caller.Device[:2]))}.String(),
@@ -278,12 +311,12 @@ func (p *pen) next(t *testing.T) session.Push {
 		}}
 	pack, err := frame.PackEntries(p.table, p.chain, p.tip, []*change.Entry{e})
 	if err != nil {
-		t.Fatal(err)
+		return session.Push{}, err
 	}
 	push := session.Push{Caller: p.caller, Chain: p.chain, Epoch: p.epoch, Pack: pack, Confirmed: p.tip.Seq, Pending: 1,
 		Clock: change.Clock{Hub: epoch, At: epoch, Boot: 1, Up: 5000}}
 	p.tip = p.tip.Next(frame.AppendEntry(nil, p.chain, e))
-	return push
+	return push, nil
 }
 
 // agree waits until the nodes have applied the same and compares their states.
