@@ -92,7 +92,10 @@ func (b *batch) count(d *change.Doc, sign int64) {
 	case schema.KindTeacher:
 		add(&c.teachers)
 	case schema.KindVisit:
-		add(&c.visits)
+		// A confirmation may come before the host's record; see early.
+		if !d.Value(schema.VisitDate).IsNil() {
+			add(&c.visits)
+		}
 	case schema.KindTraining:
 		add(&c.trainings)
 	case schema.KindEnrolment:

@@ -55,7 +55,9 @@ func tally(r *Row, d *change.Doc) {
 	case schema.KindTeacher:
 		r.Teachers++
 	case schema.KindVisit:
-		r.Visits++
+		if d.Value(schema.VisitDate) != "" {
+			r.Visits++
+		}
 	case schema.KindTraining:
 		r.Trainings++
 	case schema.KindSheet:

@@ -84,6 +84,9 @@ func only(e *change.Entry, allowed func(schema.FieldNum) bool) bool {
 // incomplete for a while, which is no fault of the entry, nor of those that
 // change it meanwhile.
 func early(e *change.Entry, role schema.Role, was *change.Doc) bool {
+	if schema.CheckID(e.Kind, e.ID) != nil {
+		return false // a wrong id stays wrong
+	}
 	if role == schema.RoleHelper && was.Value(schema.VisitHelper).IsNil() {
 		return true
 	}
