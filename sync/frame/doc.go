@@ -2,9 +2,8 @@ package frame
 
 import (
 	"fmt"
+	"math"
 	"slices"
-
-	"github.com/vmihailenco/msgpack/v5"
 
 	"shangu/schema"
 	"shangu/sync/change"
@@ -58,60 +57,68 @@ func AppendDoc(dst []byte, d *change.Doc) []byte {
 // DecodeDoc decodes what AppendDoc wrote. Longer arrays of a newer peer are
 // accepted, their additions dropped.
 func DecodeDoc(b []byte) (*change.Doc, error) {
-	var d docDecoder
-	if err := unmarshal(b, &d); err != nil {
+	c := cursor{s: string(b)}
+	d := c.doc()
+	if err := c.end(); err != nil {
 		return nil, fmt.Errorf("decode document: %w", err)
 	}
-	return &d.Doc, nil
+	return d, nil
 }
 
-type docDecoder struct{ change.Doc }
+// docFields and cellFields are the lengths of the arrays in this version.
+const (
+	docFields  = 5
+	cellFields = 8
+)
 
-// DecodeMsgpack implements msgpack.CustomDecoder.
-func (d *docDecoder) DecodeMsgpack(dec *msgpack.Decoder) error {
-	r := Reader{dec: dec}
-	n := r.Array()
-	if n < 5 {
-		r.Fail("document of %d fields", n)
+func (c *cursor) doc() *change.Doc {
+	n := c.array()
+	if n < docFields {
+		c.fail("document of %d fields", n)
+		return nil
 	}
-	d.Scope, d.Kind, d.ID = r.Str(), schema.Kind(r.Uint16()), r.Str()
-	chains := make([]change.ChainID, 0, 2)
-	for i, k := 0, r.Array(); i < k && r.err == nil; i++ {
-		b := r.Bytes()
-		if len(b) != len(change.ChainID{}) {
-			r.Fail("chain of %d bytes", len(b))
-			break
-		}
-		chains = append(chains, change.ChainID(b))
+	d := &change.Doc{Scope: c.str(), Kind: schema.Kind(c.uint16()), ID: c.str()}
+	var few [8]change.ChainID
+	chains := few[:0]
+	for i, k := 0, c.array(); i < k && c.err == nil; i++ {
+		chains = append(chains, c.chain())
 	}
-	version := func() (ref change.Ref) {
-		i, seq := r.Int64(), r.Uint64()
-		if i < 0 || i >= int64(len(chains)) {
-			r.Fail("no chain %d", i)
-			return ref
-		}
-		return change.Ref{Chain: chains[i], Seq: seq}
+	count := c.array()
+	if count > 0 {
+		d.Cells = make([]change.Cell, 0, min(count, 1+len(c.s)/cellFields))
 	}
-	for i, k := 0, r.Array(); i < k && r.err == nil; i++ {
-		var c change.Cell
-		m := r.Array()
-		if m < 8 || m%2 != 0 {
-			r.Fail("cell of %d items", m)
-			break
+	for i := 0; i < count && c.err == nil; i++ {
+		cell := c.cell(chains)
+		if i > 0 && d.Cells[i-1].Key.Compare(cell.Key) >= 0 {
+			c.fail("cells out of order")
 		}
-		c.Key.Num, c.Key.Sub = schema.FieldNum(r.Uint16()), r.Str()
-		c.Value, c.At, c.By, c.Role = r.Value(), r.Int64(), r.Str(), schema.Role(r.Uint16())
-		c.Version = version()
-		for j := 8; j < m && r.err == nil; j += 2 {
-			c.Also = append(c.Also, version())
-		}
-		if len(d.Cells) > 0 && d.Cells[len(d.Cells)-1].Key.Compare(c.Key) >= 0 {
-			r.Fail("cells out of order")
-		}
-		d.Cells = append(d.Cells, c)
+		d.Cells = append(d.Cells, cell)
 	}
-	for i := 5; i < n && r.err == nil; i++ {
-		r.Value()
+	c.skip(n - docFields)
+	return d
+}
+
+func (c *cursor) cell(chains []change.ChainID) (cell change.Cell) {
+	n := c.array()
+	if n < cellFields || n%2 != 0 {
+		c.fail("cell of %d items", n)
+		return cell
 	}
-	return r.err
+	cell.Key.Num, cell.Key.Sub = schema.FieldNum(c.uint16()), c.str()
+	cell.Value, cell.At, cell.By, cell.Role = c.value(), c.int(), c.str(), schema.Role(c.upto(math.MaxUint8))
+	cell.Version = c.version(chains)
+	for i := cellFields; i < n && c.err == nil; i += 2 {
+		cell.Also = append(cell.Also, c.version(chains))
+	}
+	return cell
+}
+
+// version reads a chain's index and a seq.
+func (c *cursor) version(chains []change.ChainID) change.Ref {
+	i, seq := c.upto(math.MaxInt32), c.uint64()
+	if i >= int64(len(chains)) {
+		c.fail("no chain %d", i)
+		return change.Ref{}
+	}
+	return change.Ref{Chain: chains[i], Seq: seq}
 }

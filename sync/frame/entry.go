@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"shangu/schema"
 	"shangu/sync/change"
 )
@@ -82,60 +80,55 @@ func DecodeEntry(b []byte, chain change.ChainID) (*change.Entry, error) {
 	if len(b) > MaxEntry {
 		return nil, fmt.Errorf("%w: entry of %d bytes", ErrLimit, len(b))
 	}
-	d := entryDecoder{chain: chain}
-	if err := unmarshal(b, &d); err != nil {
+	c := cursor{s: string(b)}
+	e := c.entry(chain)
+	if err := c.end(); err != nil {
 		return nil, fmt.Errorf("decode entry: %w", err)
 	}
-	if !bytes.Equal(AppendEntry(make([]byte, 0, len(b)), chain, &d.e), b) {
+	var few [512]byte
+	if !bytes.Equal(AppendEntry(few[:0], chain, e), b) {
 		return nil, fmt.Errorf("decode entry: %w: not canonical", ErrFormat)
 	}
-	return &d.e, nil
+	return e, nil
 }
 
-type entryDecoder struct {
-	e     change.Entry
-	chain change.ChainID
-}
-
-// DecodeMsgpack implements msgpack.CustomDecoder.
-func (d *entryDecoder) DecodeMsgpack(dec *msgpack.Decoder) error {
-	n, err := dec.DecodeArrayLen()
-	if err != nil {
-		return err
-	}
+func (c *cursor) entry(chain change.ChainID) *change.Entry {
+	n := c.array()
 	if n < entryFields {
-		return fmt.Errorf("%w: entry of %d fields", ErrFormat, n)
+		c.fail("entry of %d fields", n)
+		return nil
 	}
-	e := &d.e
-	r := Reader{dec: dec}
-	e.Seq, e.At, e.Boot, e.Up = r.Uint64(), r.Int64(), r.Uint32(), r.Int64()
-	e.Account, e.Scope = r.Str(), r.Str()
-	e.Kind, e.ID = schema.Kind(r.Uint16()), r.Str()
-	count := r.Array()
-	for i := 0; i < count && r.err == nil; i++ {
-		f := d.field(&r)
-		if i > 0 && e.Fields[i-1].Key.Compare(f.Key) >= 0 {
-			r.Fail("fields out of order")
+	e := &change.Entry{
+		Seq: c.uint64(), At: c.int(), Boot: c.uint32(), Up: c.int(), Account: c.str(), Scope: c.str(), Kind: schema.Kind(c.uint16()), ID: c.str(),
+	}
+	if count := c.array(); count > 0 {
+		e.Fields = make([]change.Field, 0, min(count, 1+len(c.s)/3)) // a field has three bytes
+		for i := 0; i < count && c.err == nil; i++ {
+			f := c.field(chain)
+			if i > 0 && e.Fields[i-1].Key.Compare(f.Key) >= 0 {
+				c.fail("fields out of order")
+			}
+			e.Fields = append(e.Fields, f)
 		}
-		e.Fields = append(e.Fields, f)
 	}
-	for i := entryFields; i < n && r.err == nil; i++ {
-		e.Extra += string(r.Value())
-	}
-	return r.err
+	extra := c.s
+	c.skip(n - entryFields)
+	e.Extra = extra[:len(extra)-len(c.s)]
+	return e
 }
 
-func (d *entryDecoder) field(r *Reader) (f change.Field) {
-	n := r.Array()
-	if r.err == nil && (n < 2 || n > 4) {
-		r.Fail("field of %d items", n)
+func (c *cursor) field(chain change.ChainID) (f change.Field) {
+	n := c.array()
+	if n < 2 || n > 4 {
+		c.fail("field of %d items", n)
+		return f
 	}
-	f.Key.Num, f.Value = schema.FieldNum(r.Uint16()), r.Value()
+	f.Key.Num, f.Value = schema.FieldNum(c.uint16()), c.value()
 	if n > 2 {
-		f.Base = r.Ref(d.chain)
+		f.Base = c.ref(chain)
 	}
 	if n > 3 {
-		f.Key.Sub = r.Str()
+		f.Key.Sub = c.str()
 	}
 	return f
 }

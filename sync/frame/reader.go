@@ -7,7 +7,6 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"shangu/schema"
-	"shangu/sync/change"
 )
 
 // Reader reads typed values of a message that passed Guard and keeps the first
@@ -119,25 +118,4 @@ func (r *Reader) Value() schema.Value {
 		r.Fail("not a canonical value")
 	}
 	return v
-}
-
-// Ref reads what AppendRef wrote; chain is the one at hand.
-func (r *Reader) Ref(chain change.ChainID) change.Ref {
-	v := r.Value()
-	if n, ok := v.Int(); ok && n >= 0 {
-		if n == 0 {
-			return change.Ref{}
-		}
-		return change.Ref{Chain: chain, Seq: uint64(n)}
-	}
-	items, ok := v.List()
-	if ok && len(items) == 2 {
-		c, okc := items[0].Bin()
-		n, okn := items[1].Int()
-		if okc && okn && len(c) == len(change.ChainID{}) && n > 0 {
-			return change.Ref{Chain: change.ChainID([]byte(c)), Seq: uint64(n)}
-		}
-	}
-	r.Fail("bad ref")
-	return change.Ref{}
 }
