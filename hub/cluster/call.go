@@ -92,15 +92,27 @@ const (
 	codeBusy     = 3
 	codeDiskFull = 4
 	codeUnknown  = 5
+	codeRemoved  = 6
+	codeTaken    = 7
 )
 
 var codeErrors = map[uint16]error{
 	codeNoLeader: session.ErrNoLeader, codeBusy: session.ErrBusy,
 	codeDiskFull: session.ErrDiskFull, codeUnknown: ErrUnknownNode,
+	codeRemoved: ErrRemoved, codeTaken: ErrTaken,
 }
 
-// ErrUnknownNode: no node of that name is in the cluster.
-var ErrUnknownNode = errors.New("cluster: no such node")
+// Errors about members.
+var (
+	// ErrUnknownNode: no node of that name is in the cluster.
+	ErrUnknownNode = errors.New("cluster: no such node")
+	// ErrRemoved: the node has a log but is no member: it was taken out, or is of
+	// another cluster. It may come back with an empty directory.
+	ErrRemoved = errors.New("cluster: this node was taken out of the cluster")
+	// ErrTaken: a node with an empty log asks for the name of a member. Giving it
+	// that member's vote could undo what the member has acknowledged.
+	ErrTaken = errors.New("cluster: another node of this name is in the cluster")
+)
 
 // errRemote is an error of another node in its own words.
 type errRemote string

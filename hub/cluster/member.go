@@ -106,7 +106,8 @@ func (n *Node) Member() bool {
 // Join asks the leader to take this node in, or to note its changed addresses,
 // until it has; seeds are API addresses to ask besides those of the nodes that
 // this one knows. It returns when the node has a vote, or has caught up and is
-// one too many to get one.
+// one too many to get one. It fails with ErrRemoved or ErrTaken when asking
+// again is useless.
 func (n *Node) Join(ctx context.Context, seeds []string) error {
 	t := time.NewTicker(joinEvery)
 	defer t.Stop()
@@ -116,8 +117,11 @@ func (n *Node) Join(ctx context.Context, seeds []string) error {
 			return nil
 		}
 		done, err := n.askToJoin(ctx, seeds)
-		if done {
+		switch {
+		case done:
 			return nil
+		case errors.Is(err, ErrRemoved), errors.Is(err, ErrTaken):
+			return fmt.Errorf("join: %w", err)
 		}
 		if err != nil && (last == nil || err.Error() != last.Error()) {
 			n.log.Info("not in the cluster yet", "err", err)
@@ -165,8 +169,11 @@ func (n *Node) askToJoin(ctx context.Context, seeds []string) (done bool, err er
 		try, cancel := context.WithTimeout(ctx, memberTimeout)
 		a, e := n.exchange(try, api, &call{op: opJoin, body: body})
 		cancel()
-		if e == nil {
+		switch {
+		case e == nil:
 			return len(a.body) > 0, nil
+		case errors.Is(e, ErrRemoved), errors.Is(e, ErrTaken):
+			return false, e
 		}
 		err = e
 	}
@@ -180,13 +187,20 @@ func (n *Node) admitNode(ctx context.Context, body []byte) (bool, error) {
 	if err := frame.Unmarshal(body, &j); err != nil {
 		return false, fmt.Errorf("read join: %w", err)
 	}
-	if p, ok := n.peer(j.ID); !ok || p != j.Peer {
+	id, addr := raft.ServerID(j.ID), raft.ServerAddress(j.Raft)
+	s, ok := n.server(j.ID)
+	known, recorded := n.peer(j.ID)
+	switch {
+	case !ok && !recorded && j.last > 0:
+		return false, fmt.Errorf("admit node %s: %w", j.ID, ErrRemoved)
+	case ok && s.Address != addr && j.last == 0:
+		return false, fmt.Errorf("admit node %s: %w", j.ID, ErrTaken)
+	}
+	if known != j.Peer {
 		if err := n.record(ctx, j.Peer); err != nil {
 			return false, err
 		}
 	}
-	id, addr := raft.ServerID(j.ID), raft.ServerAddress(j.Raft)
-	s, ok := n.server(j.ID)
 	switch votes := ok && s.Suffrage == raft.Voter; {
 	case votes && s.Address == addr:
 		return true, nil

@@ -229,6 +229,20 @@ func TestNodesComeAndGo(t *testing.T) {
 		w.write(rest, pens, 5).Wait()
 		w.agree(rest...)
 
+		// It does not come back by itself, and nobody else takes a member's name.
+		w.stop(l)
+		l = w.start(l.ID())
+		if err := l.Join(w.ctx, []string{next.cfg.API}); !errors.Is(err, ErrRemoved) {
+			t.Errorf("a node that was taken out joins: %v", err)
+		}
+		w.stop(l)
+		w.tune = func(c *Config, d *Deps) { c.ID = "4" }
+		twin := w.start("twin")
+		if err := twin.Join(w.ctx, []string{next.cfg.API}); !errors.Is(err, ErrTaken) {
+			t.Errorf("a second node 4 joins: %v", err)
+		}
+		w.stop(twin)
+
 		// A node that moves tells the others by itself.
 		w.stop(n)
 		w.tune = func(c *Config, _ *Deps) {

@@ -175,10 +175,12 @@ func VerifyBackup(path, scratch string) (h BackupHead, err error) {
 		return h, text.Wrap(err, "hub.bad_backup", "file", path)
 	}
 	h.Secrets, h.Operators = nil, nil
-	return h, fillState(scratch, h, body)
+	return h, fillState(scratch, h, body, func(*state.State) error { return nil })
 }
 
-func fillState(dir string, h BackupHead, body io.Reader) (err error) {
+// fillState makes a state of a snapshot, and lets then have it before it is
+// closed.
+func fillState(dir string, h BackupHead, body io.Reader, then func(*state.State) error) (err error) {
 	st, err := state.Open(dir, state.Options{})
 	if err != nil {
 		return err
@@ -190,7 +192,27 @@ func fillState(dir string, h BackupHead, body io.Reader) (err error) {
 	if index, _ := st.Applied(); index != h.Index {
 		return fmt.Errorf("%w: it holds log entry %d, not %d", errBackup, index, h.Index)
 	}
+	if err := then(st); err != nil {
+		return err
+	}
 	return st.Sync()
+}
+
+// alone forgets the nodes of the cluster that the backup is of: a node that
+// went on after it must not take the restored cluster for its own.
+func alone(st *state.State) error {
+	nodes, err := st.Nodes()
+	if err != nil {
+		return err
+	}
+	index, term := st.Applied()
+	for i, old := range nodes {
+		e := state.LogEntry{Index: index + uint64(i) + 1, Term: term, Data: state.EncodeDropNode(old.ID)}
+		if _, err := st.ApplyBatch([]state.LogEntry{e}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Restore makes a node in dir, which must not exist or be empty, out of a
@@ -213,7 +235,7 @@ func Restore(path, dir string) (h BackupHead, err error) {
 	if err := os.MkdirAll(secretsDir(dir), 0o700); err != nil {
 		return h, fmt.Errorf("restore: %w", err)
 	}
-	if err := fillState(filepath.Join(dir, "state"), h, body); err != nil {
+	if err := fillState(filepath.Join(dir, "state"), h, body, alone); err != nil {
 		return h, err
 	}
 	operators, err := json.MarshalIndent(h.Operators, "", "  ")

@@ -241,7 +241,7 @@ func (n *Node) join() {
 		seeds = append(seeds, n.opts.Join)
 	}
 	if err := n.Cluster.Join(n.ctx, seeds); err != nil && n.ctx.Err() == nil {
-		n.failed <- err
+		n.failed <- Say(err)
 	}
 }
 
