@@ -369,3 +369,38 @@ func TestADamagedNoteCostsNothingElse(t *testing.T) {
 		t.Errorf("a damaged enrolment is taken for none: %v", a)
 	}
 }
+
+// TestLostCredentialsAreAskedForAgain: the token stays, and the hub knows the
+// machine.
+func TestLostCredentialsAreAskedForAgain(t *testing.T) {
+	dir := t.TempDir()
+	a, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Enrol(t.Context(), []string{"https://127.0.0.1:1"}, token(t, identity.RoleSchool, home)); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, damage := range []string{"{", `{"school":"` + home + `","cluster":"` + strings.Repeat("0", 32) + `","receipt_key":"` + strings.Repeat("A", 43) + `="}`} {
+		if err := os.WriteFile(filepath.Join(dir, credentialsFile), []byte(damage), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var asked []string
+		a, err := Open(Options{Dir: dir, Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+			asked = append(asked, address)
+			return nil, errors.New("no line")
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Session(t.Context()); text.Of(err) == nil || text.Of(err).ID() != "link.no_answer" || len(asked) == 0 {
+			t.Errorf("with credentials %q: %v, asked %v", damage, err, asked)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
