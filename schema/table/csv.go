@@ -126,6 +126,9 @@ func (c *csvSource) next() (line, error) {
 		if len(cells) > maxColumns {
 			return line{number: n}, text.New("table.many_columns", "max", maxColumns)
 		}
+		for i, x := range cells {
+			cells[i] = unshield(x)
+		}
 		c.last = line{n, cells}
 		c.widest = max(c.widest, len(cells))
 		if !blank(cells) {

@@ -150,7 +150,7 @@ func (s *sheet) row(l line, row *Row, info *Info, each func(*Row)) {
 	for k, x := range s.at {
 		row.cells[k] = ""
 		if x >= 0 && x < len(l.cells) {
-			row.cells[k] = unshield(l.cells[x])
+			row.cells[k] = l.cells[x]
 			empty = empty && (l.cells[x] == "" || s.spec.Columns[k].Filler)
 		}
 	}

@@ -3,8 +3,10 @@ package table
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
@@ -303,6 +305,45 @@ func TestMessagesAreComplete(t *testing.T) {
 			if s := m.In(l); s == "" || strings.ContainsAny(s, "{}") || s == m.ID() {
 				t.Errorf("form %d: %q", f, s)
 			}
+		}
+	}
+}
+
+func TestWriteIsReadBack(t *testing.T) {
+	names := []string{"甲", "=1+1", "'=1", "''+x", "-", "@a", "a,b;c", `say "yes"`, "'"}
+	for _, f := range []Format{CSV, XLSX} {
+		var b bytes.Buffer
+		err := Write(&b, f, people, "名册", func(yield func([]any, error) bool) {
+			for i, n := range names {
+				if !yield([]any{i, fmt.Sprint("T", i), n, "2026-09-01", Decimal{N: int64(i), Digits: 1}, "13900000000"}, nil) {
+					return
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b.Bytes(), []byte("139")) {
+			t.Error("a private column was written")
+		}
+		rows, _, ps := all(b.Bytes())
+		if ps.Len() != 0 || len(rows) != len(names) {
+			t.Fatalf("format %d: %v %v", f, rows, ps.Error())
+		}
+		for i, n := range names {
+			if rows[i][3] != n {
+				t.Errorf("format %d: %q came back as %q", f, n, rows[i][3])
+			}
+		}
+	}
+}
+
+func TestFailingRowsFailTheWrite(t *testing.T) {
+	bad := errors.New("store is gone")
+	for _, f := range []Format{CSV, XLSX} {
+		err := Write(io.Discard, f, people, "", func(yield func([]any, error) bool) { yield(nil, bad) })
+		if !errors.Is(err, bad) {
+			t.Errorf("format %d: %v", f, err)
 		}
 	}
 }
