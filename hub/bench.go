@@ -36,8 +36,11 @@ func benchCommand() *cobra.Command {
 			return err
 		}
 		return cli.Print(cmd, r, func(w io.Writer) {
+			whole := func(x float64) int64 { return int64(x + 0.5) }
+			fmt.Fprintln(w, text.New("hub.bench_raft", "commands", whole(r.Raft.Commands)))
 			for _, run := range r.Runs {
-				fmt.Fprintln(w, text.New("hub.bench_run", "run", fmt.Sprintf("%+v", run)))
+				fmt.Fprintln(w, text.New("hub.bench_run", "schools", run.Schools, "pushes", whole(run.PerSecond),
+					"documents", whole(run.Documents), "p50", whole(run.P50), "p99", whole(run.P99), "failures", run.Failures))
 			}
 		})
 	}
