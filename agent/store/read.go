@@ -130,7 +130,7 @@ func (s *Store) Heartbeat() session.Heartbeat {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return session.Heartbeat{
-		At: now.Unix(), Boot: s.boot, Up: int64(now.Sub(s.start).Seconds()),
+		At: now.Unix(), Boot: s.boot, Up: s.up(now),
 		Pending: s.journal.Tip().Seq - s.st.Confirmed.Seq,
 		Failure: s.failure, DiskFree: free, Version: s.o.Version,
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"shangu/schema"
 	"shangu/sync/change"
@@ -100,7 +101,7 @@ func (s *Store) draft(account string, edits []Edit) (*draft, error) {
 	now := s.o.Now()
 	next := change.Entry{
 		Seq: s.journal.Tip().Seq + 1, At: now.Unix(), Boot: s.boot,
-		Up: int64(now.Sub(s.start).Seconds()), Account: account,
+		Up: s.up(now), Account: account,
 	}
 	chain := s.ident.chain()
 	for i := range edits {
@@ -150,6 +151,13 @@ func (s *Store) draft(account string, edits []Edit) (*draft, error) {
 		d.saved.First, d.saved.Last = d.entries[0].Seq, next.Seq-1
 	}
 	return d, nil
+}
+
+// up is the whole seconds since the start, counted from the whole second in
+// which the start fell: so that it and the wall clock tick together, and their
+// difference, which a pack carries, changes only when somebody sets the clock.
+func (s *Store) up(now time.Time) int64 {
+	return int64((now.Sub(s.start) + time.Duration(s.start.Nanosecond())) / time.Second)
 }
 
 // mayWrite refuses what the hub would put into quarantine for its scope.

@@ -18,11 +18,15 @@ import (
 // has written the document since the cursor, cleanly: the agent that pushed
 // those entries has the outcome already. Cursor in the answer is the position
 // up to which all was seen, sent or passed over; it does not move when there is
-// nothing new.
+// nothing new. A cursor that was never given out comes from a time that this
+// hub has lost: it was restored from a backup, and the feed is read anew.
 func (s *State) Pull(c session.Caller, chain change.ChainID, cursor uint64, budget int) (d session.Delta, err error) {
 	err = s.view("pull", func(txn *badger.Txn) error {
 		if err := admit(txn, c); err != nil {
 			return err
+		}
+		if cursor > s.Cursor() {
+			cursor = 0
 		}
 		p := puller{txn: txn, school: c.School, chain: chain, cursor: cursor, budget: budget}
 		d, err = p.pull()
