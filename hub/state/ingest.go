@@ -202,6 +202,8 @@ type writer struct {
 	chain  change.ChainID
 	school string // "" for the district
 	clock  change.Clock
+
+	partners map[string]bool // schools that an agreement ties to school; nil: not looked up
 }
 
 // entry applies one entry of a school and says what became of it.
@@ -231,7 +233,7 @@ func (b *batch) merge(w *writer, k DocKey, e *change.Entry) (was *change.Doc, at
 		return
 	}
 	was, at = b.doc(k)
-	role, bad := roleOf(w, k, e, was)
+	role, bad := b.roleOf(w, k, e, was)
 	if bad != nil {
 		return
 	}

@@ -134,6 +134,12 @@ func TestAHelperWritesItsConfirmationAlone(t *testing.T) {
 	l.begin(host, helper, other)
 	s := open(t)
 	s.must(t, l.entries...)
+	// C is A's helper by agreement; B has nothing to do with A.
+	l.commit(t, s, EncodeAuthor(Author{"admin", hubNow, []Change{{Scope: schema.DistrictScope, Kind: schema.KindAgreement, ID: "P001", Latest: true, Fields: []change.Field{
+		set(schema.AgreementLead, schema.Str(schoolC)),
+		{Key: schema.Key{Num: schema.AgreementMember, Sub: schoolA}, Value: schema.Str("甲")},
+		set(schema.AgreementFrom, schema.Int(20700)),
+	}}}}))
 	host.save("", schema.KindVisit, "v1", visit(schema.DateOf(2026, 9, 3), schoolC, "听评课")...)
 	host.save("", schema.KindVisit, "v2", append(visit(schema.DateOf(2026, 9, 3), schoolC, "听评课"), set(schema.VisitConfirmed, schema.Int(20700)))...)
 	helper.save(schoolA, schema.KindVisit, "v1", set(schema.VisitConfirmed, schema.Int(20700)))
@@ -141,10 +147,11 @@ func TestAHelperWritesItsConfirmationAlone(t *testing.T) {
 	helper.save(schoolA, schema.KindVisit, "v1", set(schema.FieldVoid, schema.Str("删")))
 	helper.save(schoolA, schema.KindVisit, "v9", set(schema.VisitConfirmed, schema.Int(20700)))
 	other.save(schoolA, schema.KindVisit, "v1", set(schema.VisitConfirmed, schema.Int(20700)))
+	other.save(schoolA, schema.KindVisit, "v8", set(schema.VisitConfirmed, schema.Int(20700)))
 	for _, c := range []struct {
 		p   *pen
 		bad []uint64
-	}{{host, []uint64{2}}, {helper, []uint64{2, 3}}, {other, []uint64{1}}} {
+	}{{host, []uint64{2}}, {helper, []uint64{2, 3}}, {other, []uint64{1, 2}}} {
 		ack, err := l.ingest(t, s, c.p.push(t))
 		var bad []uint64
 		for _, v := range ack.Verdicts {

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"github.com/dgraph-io/badger/v4"
+
 	"shangu/schema"
 	"shangu/schema/text"
 	"shangu/sync/change"
@@ -34,7 +36,7 @@ func checkFields(e *change.Entry) *text.Message {
 }
 
 // roleOf says in which role a writer changes a document, or why it may not.
-func roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role, *text.Message) {
+func (b *batch) roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role, *text.Message) {
 	if w.school == "" {
 		return schema.RoleDistrict, nil
 	}
@@ -53,8 +55,10 @@ func roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role,
 			break
 		}
 		// A confirmation may come before the host's record of the visit: a hub
-		// restored from a backup gets both again, in any order.
-		if helper := was.Value(schema.VisitHelper); !helper.IsNil() && helper.Text() != w.school {
+		// restored from a backup gets both again, in any order. Then it is taken
+		// from a school that an agreement ties to the host.
+		helper := was.Value(schema.VisitHelper)
+		if !helper.IsNil() && helper.Text() != w.school || helper.IsNil() && !b.partners(w, k.Scope) {
 			return schema.RoleNone, text.New("state.scope", "school", w.school, "scope", k.Scope)
 		}
 		if !only(e, func(n schema.FieldNum) bool { return schema.Owner(k.Kind, n) == schema.RoleHelper }) {
@@ -66,6 +70,28 @@ func roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (schema.Role,
 		return schema.RoleNone, text.New("state.scope", "school", w.school, "scope", k.Scope)
 	}
 	return schema.RoleHost, nil
+}
+
+// partners reports whether an agreement names both the writer's school and
+// another one.
+func (b *batch) partners(w *writer, school string) bool {
+	if w.partners == nil {
+		w.partners = map[string]bool{}
+		it := b.txn.NewIterator(badger.IteratorOptions{Prefix: foreignKey(w.school, DocKey{Scope: schema.DistrictScope, Kind: schema.KindAgreement})})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			k, ok := splitDocKey(it.Item().Key()[len(nameKey(keyForeign, w.school)):])
+			if !ok {
+				continue
+			}
+			if d, _ := b.doc(k); d != nil && !d.Void() {
+				for _, s := range viewersOf(d) {
+					w.partners[s] = true
+				}
+			}
+		}
+	}
+	return w.partners[school]
 }
 
 func only(e *change.Entry, allowed func(schema.FieldNum) bool) bool {
