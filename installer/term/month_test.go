@@ -36,7 +36,7 @@ const virtualDays = 30
 //
 // Set SHANGU_MONTH_SEED to run the same month again.
 func TestVirtualMonth(t *testing.T) {
-	runs, seed := 4, uint64(time.Now().UnixNano())
+	runs, seed := 2, uint64(time.Now().UnixNano())
 	if testing.Short() {
 		runs = 1
 	}
