@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"shangu/schema/text"
 )
 
 // When the test binary is started with this variable it serves or locks the
@@ -132,7 +134,7 @@ func TestLockKeepsASecondProcessOut(t *testing.T) {
 }
 
 func TestLockOfAMissingDirectory(t *testing.T) {
-	if _, err := Lock(filepath.Join(tempDir(t), "none")); err == nil || errors.Is(err, ErrHeld) {
+	if _, err := Lock(filepath.Join(tempDir(t), "none")); text.Of(err) == nil || text.Of(err).ID() != "host.no_such_dir" {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,7 +34,12 @@ type Held struct {
 func Lock(dir string) (*Held, error) {
 	path := filepath.Join(dir, lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, text.Wrap(err, "host.denied", "dir", dir)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, text.Wrap(err, "host.no_such_dir", "dir", dir)
+	case err != nil:
 		return nil, fmt.Errorf("open lock: %w", err)
 	}
 	switch held, err := lockFile(f); {
