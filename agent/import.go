@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -30,7 +29,8 @@ func importCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		data, err := readFile(args[1])
+		// The service may not see the file, so its bytes go through the door.
+		data, err := intake.ReadFile(args[1])
 		if err != nil {
 			return err
 		}
@@ -76,22 +76,4 @@ func sayProblems(cmd *cobra.Command, ps *table.Problems) error {
 		return err
 	}
 	return cli.ErrSaid
-}
-
-// readFile reads a person's file. The service may not see it, so the bytes go
-// through the door, never the path.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, text.Wrap(err, "agent.read_file", "file", path)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, service.MaxFile+1))
-	if err != nil {
-		return nil, text.Wrap(err, "agent.read_file", "file", path)
-	}
-	if len(data) > service.MaxFile {
-		return nil, text.New("agent.file_large", "file", path, "mib", service.MaxFile>>20)
-	}
-	return data, nil
 }

@@ -29,8 +29,9 @@ import (
 // Errors are a status of 4xx or 5xx and a fault. Messages travel as codes, so
 // that each command says them in its own language.
 
-// MaxFile is the size of the largest file that may be imported, in bytes.
-const MaxFile = 64 << 20
+// maxBody is a byte more than a file may have, so that intake sees what is too
+// large and says so in its own words.
+const maxBody = table.MaxFile + 1
 
 // fault is an error on its way through the door.
 type fault struct {
@@ -105,7 +106,7 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 	})
 	handle("POST /v1/import", func(r *http.Request) (any, error) {
 		q := r.URL.Query()
-		data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxFile))
+		data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 		if err != nil {
 			return nil, err
 		}

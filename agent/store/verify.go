@@ -16,7 +16,7 @@ import (
 // Verification is what Verify found.
 type Verification struct {
 	Entries  uint64   // of the journal, all read and hashed
-	Docs     int      // documents read
+	Docs     int      // documents that readers see
 	Problems []string // what does not hold, for an operator; none: all is well
 	Repaired bool
 }
@@ -71,6 +71,7 @@ func (s *Store) verifyDocs(v *Verification) error {
 	conf, view := digest.Set{}, digest.Set{}
 	var confirmed, seen tally
 	views := map[docKey]*change.Doc{}
+	defer func() { v.Docs = seen.total() }()
 	err := s.db.View(func(txn *badger.Txn) error {
 		return each(txn, []byte{keyDoc}, func(key, value []byte) error {
 			k, layer, ok := splitDocKey(key)
@@ -88,7 +89,6 @@ func (s *Store) verifyDocs(v *Verification) error {
 				views[k] = d
 				return nil
 			}
-			v.Docs++
 			conf.Replace(nil, d)
 			view.Replace(nil, d)
 			confirmed.add(d, 1)
