@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -182,13 +183,24 @@ func verdictsAfter(txn *badger.Txn, chain change.ChainID, after uint64) (vs []se
 	return vs, nil
 }
 
+// maxWord bounds what is kept of a device's own words, in bytes. Thousands of
+// devices may be heard of in one transaction.
+const maxWord = 128
+
+func clip(s string) string {
+	if len(s) > maxWord {
+		s = strings.ToValidUTF8(s[:maxWord], "")
+	}
+	return s
+}
+
 // beat takes what was heard of a device into its record and its school's.
 func (b *batch) beat(n Beat) {
 	d := b.device(n.Device)
 	if d == nil || d.Revoked != 0 {
 		return
 	}
-	n.School = d.School
+	n.School, n.Failure, n.Version = d.School, clip(n.Failure), clip(n.Version)
 	v := b.viewer(d.School)
 	v.counts.pending += n.Pending - d.beat.Pending
 	v.counts.lastSeen = max(v.counts.lastSeen, n.At)

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -93,6 +94,7 @@ func (q *request) DecodeMsgpack(dec *msgpack.Decoder) error {
 		r.Fail("heartbeat of %d fields", b)
 	}
 	q.beat = Heartbeat{At: r.Int64(), Boot: r.Uint32(), Up: r.Int64(), Pending: r.Uint64(), Failure: r.Str(), DiskFree: r.Uint64(), Version: r.Str()}
+	q.beat.Failure, q.beat.Version = clip(q.beat.Failure), clip(q.beat.Version)
 	r.Skip(b - 7)
 	q.chain, q.epoch = r.Bytes(), r.Bytes()
 	if len(q.chain) > 16 || len(q.epoch) != 0 && len(q.epoch) != 16 {
@@ -189,6 +191,17 @@ type response struct {
 	buckets digest.Set
 	retry   uint32 // seconds to wait before the next request
 	detail  string
+}
+
+// maxWord bounds what is taken of a heartbeat's texts, in bytes: they wait in
+// the leader's memory and go into its log, for each device.
+const maxWord = 128
+
+func clip(s string) string {
+	if len(s) > maxWord {
+		s = strings.ToValidUTF8(s[:maxWord], "")
+	}
+	return s
 }
 
 // EncodeMsgpack implements msgpack.CustomEncoder.

@@ -269,3 +269,19 @@ func FuzzResponse(f *testing.F) {
 		}
 	})
 }
+
+// Long words in a heartbeat are cut, not refused: what they come with matters more.
+func TestLongWordsAreCut(t *testing.T) {
+	in := request{beat: Heartbeat{Failure: strings.Repeat("长", 1000), Version: strings.Repeat("v", 1000)}, chain: make([]byte, 8)}
+	b, err := frame.Marshal(&in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out request
+	if err := frame.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	if out.beat.Failure != strings.Repeat("长", maxWord/3) || out.beat.Version != strings.Repeat("v", maxWord) {
+		t.Errorf("%d and %d bytes", len(out.beat.Failure), len(out.beat.Version))
+	}
+}
