@@ -1,7 +1,6 @@
 package term
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -14,9 +13,13 @@ import (
 
 // link is one school's way to the hub: a proxy for each node, treated alike.
 type link struct {
-	proxies []*toxiproxy.Proxy
-	up      bool
+	server *toxiproxy.ApiServer
+	ways   []way
+	up     []*toxiproxy.Proxy // empty while the link is cut
 }
+
+// way is where a proxy listens and where it leads.
+type way struct{ name, listen, upstream string }
 
 // links makes the way from each school to each hub node, all of them cut.
 func links(t *testing.T, schools int, hubs []string) []*link {
@@ -24,10 +27,9 @@ func links(t *testing.T, schools int, hubs []string) []*link {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	out := make([]*link, schools)
 	for i := range out {
-		out[i] = &link{}
+		out[i] = &link{server: server}
 		for n, h := range hubs {
-			p := toxiproxy.NewProxy(server, fmt.Sprintf("school%d-hub%d", i, n), freePort(t), h)
-			out[i].proxies = append(out[i].proxies, p)
+			out[i].ways = append(out[i].ways, way{fmt.Sprintf("school%d-hub%d", i, n), freePort(t), h})
 		}
 		t.Cleanup(out[i].cut)
 	}
@@ -38,38 +40,36 @@ func links(t *testing.T, schools int, hubs []string) []*link {
 // another node for each school.
 func (l *link) urls(first int) string {
 	var u []string
-	for i := range l.proxies {
-		u = append(u, "https://"+l.proxies[(first+i)%len(l.proxies)].Listen)
+	for i := range l.ways {
+		u = append(u, "https://"+l.ways[(first+i)%len(l.ways)].listen)
 	}
 	return strings.Join(u, ",")
 }
 
 // cut breaks all connections and refuses new ones.
 func (l *link) cut() {
-	if !l.up {
-		return
-	}
-	l.up = false
-	for _, p := range l.proxies {
+	for _, p := range l.up {
 		p.Stop()
 	}
+	l.up = nil
 }
 
-// mend opens the link with the given toxics, in toxiproxy's JSON.
+// mend opens the link with the given toxics, in toxiproxy's JSON. The proxies
+// are new: toxiproxy trips over toxics that change while connections end.
 func (l *link) mend(toxics ...string) error {
 	l.cut()
-	for _, p := range l.proxies {
-		p.Toxics.ResetToxics(context.Background())
+	for _, w := range l.ways {
+		p := toxiproxy.NewProxy(l.server, w.name, w.listen, w.upstream)
 		for _, t := range toxics {
 			if _, err := p.Toxics.AddToxicJson(strings.NewReader(t)); err != nil {
 				return fmt.Errorf("toxic %s: %w", t, err)
 			}
 		}
 		if err := p.Start(); err != nil {
-			return fmt.Errorf("mend %s: %w", p.Name, err)
+			return fmt.Errorf("mend %s: %w", w.name, err)
 		}
+		l.up = append(l.up, p)
 	}
-	l.up = true
 	return nil
 }
 
