@@ -48,6 +48,16 @@ func (l *CodeList) ByNum(n int64) (Code, bool) {
 	return Code{}, false
 }
 
+// has reports whether the list has a number.
+func (l *CodeList) has(n int64) bool {
+	for i := range l.codes {
+		if l.codes[i].Num == n {
+			return true
+		}
+	}
+	return false
+}
+
 // Label returns the name of a number, or the number itself when the list lacks it.
 func (l *CodeList) Label(n int64) text.Label {
 	if c, ok := l.ByNum(n); ok {

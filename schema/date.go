@@ -15,17 +15,51 @@ func DateOf(y, m, d int) Date {
 
 // ParseDate reads yyyy-mm-dd and nothing else.
 func ParseDate(s string) (Date, bool) {
-	t, err := time.Parse("2006-01-02", s)
-	if err != nil || len(s) != 10 {
+	if len(s) != 10 || s[4] != '-' || s[7] != '-' {
 		return 0, false
 	}
-	return DateOf(t.Year(), int(t.Month()), t.Day()), true
+	return dateOfDigits(s[:4], s[5:7], s[8:])
+}
+
+// dateOfDigits reads a year, month and day of 4, 2 and 2 digits. Ids hold
+// dates, so the hub does this for every document: no time.Parse.
+func dateOfDigits(year, month, day string) (Date, bool) {
+	y, ok1 := number(year)
+	m, ok2 := number(month)
+	d, ok3 := number(day)
+	if !ok1 || !ok2 || !ok3 || m < 1 || m > 12 || d < 1 || d > 28 && d > daysIn(y, m) {
+		return 0, false
+	}
+	return DateOf(y, m, d), true
+}
+
+func number(s string) (n int, ok bool) {
+	for i := range len(s) {
+		if !digit(s[i]) {
+			return 0, false
+		}
+		n = 10*n + int(s[i]-'0')
+	}
+	return n, true
+}
+
+func daysIn(y, m int) int {
+	switch m {
+	case 2:
+		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
+			return 29
+		}
+		return 28
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
 }
 
 func (d Date) time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 
 // String is yyyy-mm-dd.
-func (d Date) String() string { return d.time().Format("2006-01-02") }
+func (d Date) String() string { return d.time().Format(time.DateOnly) }
 
 // Month is yyyy-mm.
 func (d Date) Month() string { return d.time().Format("2006-01") }

@@ -13,7 +13,32 @@ import (
 // FoldClass brings a class's name as typed to its canonical form: no blanks,
 // ASCII digits, full-width brackets: 一年级（1）班.
 func FoldClass(name string) string {
-	return strings.NewReplacer(" ", "", "(", "（", ")", "）", "/", "").Replace(Fold(name))
+	if classFolded(name) {
+		return name
+	}
+	return classFolder.Replace(Fold(name))
+}
+
+var classFolder = strings.NewReplacer(" ", "", "(", "（", ")", "）", "/", "")
+
+// classFolded reports whether FoldClass would leave a name as it is. Nearly all
+// names are folded already, and each sheet's id has one.
+func classFolded(name string) bool {
+	for i, r := range name {
+		switch {
+		case r < utf8.RuneSelf:
+			switch r {
+			case ' ', '\t', '\n', '\r', '(', ')', '/':
+				return false
+			}
+		case r == '（' || r == '）':
+		case r >= '！' && r <= '～', r == '\u3000', r == '\u00a0', r == '\u200b', r == '\ufeff':
+			return false
+		case r == utf8.RuneError && !strings.HasPrefix(name[i:], string(utf8.RuneError)):
+			return false // not UTF-8
+		}
+	}
+	return true
 }
 
 // ClassID is the natural id of a class: the school year in which it has that

@@ -51,6 +51,15 @@ func MonthOf(k Kind, id string, lookup func(Key) Value) string {
 // result stands for nobody and is left out. A document of the district that
 // names no school is seen by all: all is true.
 func Viewers(k Kind, scope, id string, each func(func(Key, Value))) (schools []string, all bool) {
+	switch k {
+	case KindSchool, KindVisit, KindAgreement, KindPosting:
+	default:
+		if scope != "" && scope != DistrictScope {
+			schools = []string{scope}
+		}
+		all = scope == DistrictScope && (k == KindCalendar || k == KindProgramme || k == KindSetting)
+		return schools, all
+	}
 	add := func(s string) {
 		for _, x := range schools {
 			if x == s {
@@ -86,8 +95,6 @@ func Viewers(k Kind, scope, id string, each func(func(Key, Value))) (schools []s
 				add(v.Text())
 			}
 		})
-	case KindCalendar, KindProgramme, KindSetting:
-		all = scope == DistrictScope
 	}
-	return schools, all
+	return schools, false
 }

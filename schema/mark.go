@@ -123,20 +123,28 @@ const maxMinutes = 600
 // ParseMark reads what Encode wrote. Items that a newer version appended are
 // passed over; the value that holds them is to be kept as it came.
 func ParseMark(v Value) (m Mark, ok bool) {
-	items, ok := v.List()
-	if !ok || len(items) == 0 {
+	count, rest, ok := readArray(string(v))
+	if !ok || count == 0 || count > len(rest) {
 		return m, false
 	}
 	var n [3]int64
-	for i := range min(len(items), len(n)) {
-		if n[i], ok = items[i].Int(); !ok || n[i] < 0 {
+	for i := range count {
+		end := scan(rest, 1)
+		if end < 0 {
 			return m, false
 		}
+		item, isInt := Value(rest[:end]).Int()
+		if i < len(n) {
+			if n[i] = item; !isInt || item < 0 {
+				return m, false
+			}
+		}
+		if i == count-1 && isInt && item == 0 {
+			return m, false
+		}
+		rest = rest[end:]
 	}
-	if n[0] == 0 || n[0] > maxCode || n[1] > maxMinutes || n[2] > maxCode {
-		return m, false
-	}
-	if last, isInt := items[len(items)-1].Int(); isInt && last == 0 {
+	if rest != "" || n[0] == 0 || n[0] > maxCode || n[1] > maxMinutes || n[2] > maxCode {
 		return m, false
 	}
 	return Mark{Status(n[0]), int(n[1]), Symptom(n[2])}, true

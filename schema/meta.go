@@ -113,9 +113,24 @@ func fieldOf(k Kind, n FieldNum) *Field {
 	if n == FieldVoid {
 		return &voidField
 	}
-	i, ok := slices.BinarySearchFunc(table, n, func(f Field, n FieldNum) int { return int(f.Num) - int(n) })
-	if !ok {
-		return nil
+	if i := fieldIndex(table, n); i >= 0 {
+		return &table[i]
 	}
-	return &table[i]
+	return nil
+}
+
+// fieldIndex is the place of a field in its kind's table, -1 if it has none.
+func fieldIndex(table []Field, n FieldNum) int {
+	lo, hi := 0, len(table)
+	for lo < hi {
+		if mid := (lo + hi) / 2; table[mid].Num < n {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(table) && table[lo].Num == n {
+		return lo
+	}
+	return -1
 }

@@ -49,8 +49,8 @@ func CheckPupilID(id string) *text.Message {
 		}
 		return text.New("schema.pupil_id_digit", "id", id, "at", i+2)
 	}
-	if birth, ok := PupilBirthOf(id); !ok {
-		return text.New("schema.pupil_id_birth", "id", id, "birth", birth)
+	if _, ok := pupilBirth(id); !ok {
+		return text.New("schema.pupil_id_birth", "id", id, "birth", id[7:15])
 	}
 	if want := checkCharacter(rest); letter != 'L' && rest[17] != want {
 		return text.New("schema.pupil_id_check", "id", id, "got", string(rest[17]), "want", string(want))
@@ -64,12 +64,17 @@ func PupilBirthOf(id string) (birth string, ok bool) {
 	if len(id) != 19 {
 		return "", false
 	}
-	s := id[7:15]
-	d, ok := ParseDate(s[:4] + "-" + s[4:6] + "-" + s[6:])
-	if !ok || d < minDate || d > maxDate {
-		return s, false
+	d, ok := pupilBirth(id)
+	if !ok {
+		return id[7:15], false
 	}
 	return d.String(), true
+}
+
+// pupilBirth is the date of birth in a 学籍号 of the right length.
+func pupilBirth(id string) (Date, bool) {
+	d, ok := dateOfDigits(id[7:11], id[11:13], id[13:15])
+	return d, ok && dateInRange(d)
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,7 +27,11 @@ func dateInRange(d Date) bool { return d >= minDate && d <= maxDate }
 // CheckField says what is wrong with one field's value, or returns nil. Nil
 // clears a field and is always allowed here; Validate knows what is required.
 func CheckField(k Kind, key Key, v Value) *text.Message {
-	f := fieldOf(k, key.Num)
+	return checkField(k, fieldOf(k, key.Num), key, v)
+}
+
+// checkField is CheckField for a field that was looked up; nil: not known.
+func checkField(k Kind, f *Field, key Key, v Value) *text.Message {
 	if f == nil {
 		if v.Check() != nil {
 			return text.New("schema.value")
@@ -127,7 +132,7 @@ func checkType(f *Field, v Value) *text.Message {
 		if !ok {
 			return wrongType(f, v)
 		}
-		if _, known := f.List.ByNum(n); !known && (f.List.Closed() || n < 0 || n > maxCode) {
+		if !f.List.has(n) && (f.List.Closed() || n < 0 || n > maxCode) {
 			return text.New("schema.code", "field", f.Label, "value", n, "choices", f.List.Choices())
 		}
 	case TypeTexts:
@@ -180,7 +185,7 @@ func checkMark(f *Field, v Value) *text.Message {
 	if !ok || v.Check() != nil {
 		return text.New("schema.mark", "value", show(v))
 	}
-	if _, known := Statuses.ByNum(int64(m.Status)); !known {
+	if !Statuses.has(int64(m.Status)) {
 		return nil
 	}
 	if m.Minutes != 0 && !m.Status.Timed() {
@@ -215,37 +220,73 @@ var pairs = map[Kind][][2]FieldNum{
 // argument for every set field, as change.Doc.Each does. A voided document
 // needs nothing but sound values. No message means that the document is valid.
 func Validate(k Kind, id string, each func(func(Key, Value))) []*text.Message {
-	var out []*text.Message
+	c := checkers.Get().(*checker)
+	defer c.release()
+	c.kind, c.table = k, fieldTable(k)
 	if m := CheckID(k, id); m != nil {
-		out = append(out, m)
+		c.wrong = append(c.wrong, m)
 	}
-	table := fieldTable(k)
-	plain := make(map[FieldNum]Value, len(table))
-	each(func(key Key, v Value) {
-		if m := CheckField(k, key, v); m != nil {
-			out = append(out, m)
-		}
-		if key.Sub == "" && !v.IsNil() {
-			plain[key.Num] = v
-		}
-	})
-	if plain[FieldVoid] != "" {
-		return out
+	each(c.visit)
+	if c.void {
+		return c.wrong
 	}
-	for i := range table {
-		if f := &table[i]; f.Required && plain[f.Num] == "" {
-			out = append(out, text.New("schema.required", "field", f.Label))
+	for i := range c.table {
+		if f := &c.table[i]; f.Required && c.plain[i] == "" {
+			c.wrong = append(c.wrong, text.New("schema.required", "field", f.Label))
 		}
 	}
 	for _, p := range pairs[k] {
-		from, ok1 := plain[p[0]].Int()
-		to, ok2 := plain[p[1]].Int()
+		i, j := fieldIndex(c.table, p[0]), fieldIndex(c.table, p[1])
+		from, ok1 := c.plain[i].Int()
+		to, ok2 := c.plain[j].Int()
 		if ok1 && ok2 && to < from {
-			first, second := fieldOf(k, p[0]), fieldOf(k, p[1])
-			out = append(out, text.New("schema.order", "first", first.Label, "second", second.Label, "from", Date(from), "to", Date(to)))
+			c.wrong = append(c.wrong, text.New("schema.order", "first", c.table[i].Label, "second", c.table[j].Label, "from", Date(from), "to", Date(to)))
 		}
 	}
-	return out
+	return c.wrong
+}
+
+// maxTable is as many fields as a kind may have.
+const maxTable = 32
+
+// checker is what Validate keeps of a document. The hub validates each one that
+// comes in, so checkers are used again.
+type checker struct {
+	kind  Kind
+	table []Field
+	plain [maxTable]Value // fields that are set, by place in table
+	void  bool
+	wrong []*text.Message
+	visit func(Key, Value) // the method field, bound once
+}
+
+var checkers = sync.Pool{New: func() any {
+	c := &checker{}
+	c.visit = c.field
+	return c
+}}
+
+func (c *checker) release() {
+	clear(c.plain[:len(c.table)])
+	c.table, c.void, c.wrong = nil, false, nil
+	checkers.Put(c)
+}
+
+func (c *checker) field(key Key, v Value) {
+	set := key.Sub == "" && !v.IsNil()
+	var f *Field
+	if key.Num == FieldVoid {
+		c.void = c.void || set
+		f = fieldOf(c.kind, FieldVoid)
+	} else if i := fieldIndex(c.table, key.Num); i >= 0 {
+		f = &c.table[i]
+		if set {
+			c.plain[i] = v
+		}
+	}
+	if m := checkField(c.kind, f, key, v); m != nil {
+		c.wrong = append(c.wrong, m)
+	}
 }
 
 // RequiredFields lists the fields without which a document of a kind is not valid.

@@ -25,7 +25,21 @@ const MaxValue = 32 << 10
 var ErrValue = errors.New("schema: not a canonical value")
 
 // Int encodes an integer.
-func Int(n int64) Value { return Value(appendInt(nil, n)) }
+func Int(n int64) Value {
+	if n >= -32 && n <= math.MaxInt8 {
+		return oneByte[byte(n)]
+	}
+	var b [9]byte
+	return Value(appendInt(b[:0], n))
+}
+
+// oneByte are the texts of one byte: small numbers, and headers of short texts.
+var oneByte = func() (t [256]Value) {
+	for i := range t {
+		t[i] = Value([]byte{byte(i)})
+	}
+	return t
+}()
 
 // Bool encodes a truth value.
 func Bool(b bool) Value {
@@ -36,7 +50,12 @@ func Bool(b bool) Value {
 }
 
 // Str encodes a text.
-func Str(s string) Value { return Value(appendStr(nil, s)) }
+func Str(s string) Value {
+	if len(s) <= 31 {
+		return oneByte[0xa0|len(s)] + Value(s)
+	}
+	return Value(appendStr(make([]byte, 0, 5+len(s)), s))
+}
 
 // List encodes an array of values.
 func List(vs ...Value) Value {

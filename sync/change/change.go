@@ -11,7 +11,6 @@ package change
 import (
 	"bytes"
 	"cmp"
-	"slices"
 
 	"shangu/schema"
 )
@@ -85,11 +84,28 @@ func (d *Doc) Find(k schema.Key) (Cell, bool) {
 	if d == nil {
 		return Cell{}, false
 	}
-	i, ok := slices.BinarySearchFunc(d.Cells, k, func(c Cell, k schema.Key) int { return c.Key.Compare(k) })
+	i, ok := search(d.Cells, k)
 	if !ok {
 		return Cell{}, false
 	}
 	return d.Cells[i], true
+}
+
+// search returns where a key's cell is or would be. Cells are large and this
+// is asked for each field of each entry, so none is copied.
+func search(cells []Cell, k schema.Key) (int, bool) {
+	lo, hi := 0, len(cells)
+	if hi > 0 && cells[hi-1].Key.Compare(k) < 0 { // fields come in order
+		return hi, false
+	}
+	for lo < hi {
+		if mid := (lo + hi) / 2; cells[mid].Key.Compare(k) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, lo < len(cells) && cells[lo].Key == k
 }
 
 // Value returns the value of a plain field, "" when unset.

@@ -46,7 +46,9 @@ func Merge(d *Doc, e *Entry, a Author) (*Doc, []Loss) {
 	out := &Doc{Scope: e.Scope, Kind: e.Kind, ID: e.ID}
 	if d != nil {
 		out.Scope = d.Scope
-		out.Cells = slices.Clone(d.Cells)
+		out.Cells = append(make([]Cell, 0, len(d.Cells)+len(e.Fields)), d.Cells...)
+	} else {
+		out.Cells = make([]Cell, 0, len(e.Fields))
 	}
 	var losses []Loss
 	at := a.Clock.Correct(e)
@@ -55,7 +57,7 @@ func Merge(d *Doc, e *Entry, a Author) (*Doc, []Loss) {
 			Key: f.Key, Value: f.Value, Version: Ref{a.Chain, e.Seq},
 			At: at, By: e.Account, Role: a.Role,
 		}
-		i, found := slices.BinarySearchFunc(out.Cells, f.Key, func(c Cell, k schema.Key) int { return c.Key.Compare(k) })
+		i, found := search(out.Cells, f.Key)
 		if !found {
 			out.Cells = slices.Insert(out.Cells, i, next)
 			continue
