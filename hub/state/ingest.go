@@ -18,8 +18,9 @@ import (
 
 // Limits on documents and entries beyond those of frame.
 const (
-	maxDoc    = 64 << 10 // canonical bytes
-	maxFields = 512      // of one entry: each may lose and become a card
+	maxDoc     = 64 << 10 // canonical bytes
+	maxFields  = 512      // of one entry: each may lose and become a card
+	maxAccount = 256      // bytes of a writer's name, which each such card holds
 )
 
 // Kinds of packs in the audit trail.

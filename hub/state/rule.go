@@ -16,6 +16,8 @@ func checkEntry(k DocKey, e *change.Entry) *text.Message {
 		return text.New("state.bad_id")
 	case !goodName(k.Scope):
 		return text.New("state.bad_scope", "scope", k.Scope)
+	case len(e.Account) > maxAccount:
+		return text.New("state.bad_account", "max", maxAccount)
 	case len(e.Fields) == 0:
 		return text.New("state.no_fields")
 	case len(e.Fields) > maxFields:
