@@ -16,6 +16,7 @@ import (
 	"shangu/installer/host/logs"
 	hostservice "shangu/installer/host/service"
 	"shangu/schema/text"
+	"shangu/sync/link"
 )
 
 // defaultListen is where the page is, as installed.
@@ -23,8 +24,10 @@ const defaultListen = "127.0.0.1:8720"
 
 func runCommand() *cobra.Command {
 	var listen string
+	var line line
 	cmd := &cobra.Command{Use: "run", Short: "agent.cmd_run", Args: hostservice.Args}
 	cmd.Flags().StringVar(&listen, "listen", defaultListen, "agent.flag_listen")
+	line.flags(cmd)
 	level := logs.AddFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		dir, err := cli.Dir(cmd)
@@ -32,13 +35,29 @@ func runCommand() *cobra.Command {
 			return err
 		}
 		return hostservice.Run(cmd.Context(), hostservice.AgentName, args, func(ctx context.Context, ready func()) error {
-			return run(ctx, dir, listen, level, ready)
+			return run(ctx, dir, listen, line, level, ready)
 		})
 	}
 	return cmd
 }
 
-func run(ctx context.Context, dir, listen string, level slog.Leveler, ready func()) (err error) {
+// line is what may be said of the way to the hub.
+type line struct {
+	monthly link.Amount
+	hybrid  bool
+}
+
+func (l *line) flags(cmd *cobra.Command) {
+	cmd.Flags().Var(&l.monthly, "monthly-data", "agent.flag_monthly")
+	cmd.Flags().BoolVar(&l.hybrid, "post-quantum", false, "agent.flag_hybrid")
+}
+
+func (l *line) apply(o service.Options) service.Options {
+	o.Monthly, o.Hybrid = int64(l.monthly), l.hybrid
+	return o
+}
+
+func run(ctx context.Context, dir, listen string, line line, level slog.Leveler, ready func()) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return text.Wrap(err, "agent.write_file", "file", dir)
 	}
@@ -62,7 +81,7 @@ func run(ctx context.Context, dir, listen string, level slog.Leveler, ready func
 	if err != nil {
 		return err
 	}
-	a, err := service.Open(service.Options{Dir: dir, Version: cli.Version(), Built: built(), Log: log.Logger})
+	a, err := service.Open(line.apply(service.Options{Dir: dir, Version: cli.Version(), Built: built(), Log: log.Logger}))
 	if err != nil {
 		return errors.Join(err, page.Close())
 	}

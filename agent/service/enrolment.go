@@ -22,6 +22,10 @@ type enrolment struct {
 	Hubs   []string `json:"hubs"`
 	Token  string   `json:"token"`
 	School string   `json:"school"`
+	// Used is the token by which this machine's present key was let in. A
+	// token that differs from it is fresh: with one, a machine that the
+	// district has shut out comes back, under a new key.
+	Used string `json:"used,omitempty"`
 }
 
 // Enrolled is what Enrol kept.
@@ -40,7 +44,7 @@ func (a *Agent) Enrol(_ context.Context, hubs []string, token string) (Enrolled,
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	e := enrolment{Hubs: hubs, Token: token, School: a.enrolment.School}
+	e := enrolment{Hubs: hubs, Token: token, School: a.enrolment.School, Used: a.enrolment.Used}
 	switch {
 	case token != "":
 		t, err := identity.ParseTokenFor(identity.RoleSchool, token)
@@ -51,8 +55,13 @@ func (a *Agent) Enrol(_ context.Context, hubs []string, token string) (Enrolled,
 		if home := a.store.Home(); home != "" && home != t.School {
 			return Enrolled{}, text.New("agent.other_school", "school", home, "token", t.School)
 		}
+		if a.last.revoked() && e.Token == e.Used {
+			return Enrolled{}, text.New("agent.token_spent")
+		}
 	case a.enrolment.Token == "":
 		return Enrolled{}, text.New("agent.no_token_given")
+	case a.last.revoked() && a.enrolment.Token == a.enrolment.Used:
+		return Enrolled{}, text.New("agent.token_spent")
 	default:
 		e.Token = a.enrolment.Token
 	}
@@ -60,15 +69,54 @@ func (a *Agent) Enrol(_ context.Context, hubs []string, token string) (Enrolled,
 		return Enrolled{}, err
 	}
 	a.enrolment = e
-	if a.link != nil {
-		if err := a.link.Close(); err != nil {
-			a.o.Log.Warn("link state was not kept", "err", err.Error())
-		}
-		a.link = nil
-	}
+	a.dropLink()
 	a.o.Log.Info("enrolment kept", "school", e.School, "hubs", strings.Join(hubs, ","))
 	a.saved()
 	return Enrolled{e.School, e.Hubs}, nil
+}
+
+// dropLink closes the link, so that the next session opens one anew. The caller
+// holds mu.
+func (a *Agent) dropLink() {
+	if a.link == nil {
+		return
+	}
+	if err := a.link.Close(); err != nil {
+		a.o.Log.Warn("link state was not kept", "err", err.Error())
+	}
+	a.link = nil
+}
+
+// renew makes this machine another device: the district has shut out the one
+// that it was and issued a fresh token. What is recorded stays, and what the hub
+// has not confirmed is written anew under the new key. Killed half way it is done
+// again, or finished by the store, which knows the device that it was written by.
+// The caller has its turn.
+func (a *Agent) renew() error {
+	if err := os.Remove(a.path(credentialsFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("renew device: %w", err)
+	}
+	key, err := identity.NewKey(a.o.Rand)
+	if err != nil {
+		return fmt.Errorf("renew device: %w", err)
+	}
+	pem, err := key.PEM()
+	if err != nil {
+		return fmt.Errorf("renew device: %w", err)
+	}
+	if err := disk.WriteFile(a.path(keyFile), pem, 0o600); err != nil {
+		return fmt.Errorf("renew device: %w", err)
+	}
+	old := identity.FormatDevice(a.key.Device())
+	a.mu.Lock()
+	a.dropLink()
+	a.key = key
+	a.mu.Unlock()
+	if err := a.store.SetDevice(key.Device()); err != nil {
+		return err
+	}
+	a.o.Log.Warn("the district had revoked this device; it comes back as another", "was", old, "is", identity.FormatDevice(key.Device()))
+	return nil
 }
 
 // parseHubs checks the hub's addresses and drops repeated ones.

@@ -46,6 +46,10 @@ type Options struct {
 	Log     *slog.Logger     // discards if nil
 	Now     func() time.Time // time.Now if nil
 	Rand    io.Reader        // crypto/rand if nil
+	// Monthly is how many bytes may cross the line in a calendar month; 0: no
+	// bound. Hybrid asks for the post-quantum key exchange. See sync/link.
+	Monthly int64
+	Hybrid  bool
 	// Dial opens connections to the hub; the net package's if nil.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }

@@ -42,7 +42,23 @@ func (a *Agent) Session(ctx context.Context) error {
 	return err
 }
 
+// talk holds a session. A device that was revoked and has a fresh token comes
+// back as another.
 func (a *Agent) talk(ctx context.Context) (session.Report, error) {
+	r, err := a.talkOnce(ctx)
+	a.mu.Lock()
+	fresh := a.enrolment.Token != a.enrolment.Used
+	a.mu.Unlock()
+	if !fresh || !errors.Is(err, session.ErrRevoked) {
+		return r, err
+	}
+	if err := a.renew(); err != nil {
+		return r, err
+	}
+	return a.talkOnce(ctx)
+}
+
+func (a *Agent) talkOnce(ctx context.Context) (session.Report, error) {
 	l, cr, err := a.connect(ctx)
 	if err != nil {
 		return session.Report{}, err
@@ -105,6 +121,9 @@ func (a *Agent) meet(ctx context.Context, config link.Config, e enrolment) (*lin
 	if err != nil {
 		return nil, err
 	}
+	if err := a.spend(e.Token); err != nil {
+		return nil, err
+	}
 	if err := cr.Save(a.path(credentialsFile), disk.WriteFile); err != nil {
 		return nil, err
 	}
@@ -112,10 +131,27 @@ func (a *Agent) meet(ctx context.Context, config link.Config, e enrolment) (*lin
 	return cr, nil
 }
 
+// spend notes the token by which the present key was let in.
+func (a *Agent) spend(token string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.enrolment
+	if e.Used == token {
+		return nil
+	}
+	e.Used = token
+	if err := writeJSON(a.path(enrolmentFile), e); err != nil {
+		return err
+	}
+	a.enrolment = e
+	return nil
+}
+
 func (a *Agent) linkConfig(hubs []string) link.Config {
 	return link.Config{
 		Hubs: hubs, Key: a.key, State: a.path(linkFile), Write: disk.WriteFile,
 		Built: a.o.Built, Now: a.o.Now, Dial: a.o.Dial, Log: a.o.Log,
+		Monthly: a.o.Monthly, Hybrid: a.o.Hybrid,
 	}
 }
 
@@ -194,6 +230,10 @@ func patient(ctx context.Context, timeout time.Duration, hold func(context.Conte
 
 // explain gives a session's failure words for the clerk.
 func explain(err error) *text.Message {
+	// The hub cannot know what to do here about it.
+	if errors.Is(err, session.ErrRevoked) {
+		return text.Wrap(err, idRevoked)
+	}
 	if m := text.Of(err); m != nil {
 		return m
 	}
@@ -202,7 +242,7 @@ func explain(err error) *text.Message {
 		id  string
 	}{
 		{session.ErrBusy, "agent.hub_busy"}, {session.ErrNoLeader, "agent.hub_no_leader"},
-		{session.ErrDiskFull, "agent.hub_disk_full"}, {session.ErrRevoked, "agent.revoked"},
+		{session.ErrDiskFull, "agent.hub_disk_full"},
 		{session.ErrProtocol, "agent.protocol"},
 	} {
 		if errors.Is(err, k.err) {
@@ -213,6 +253,16 @@ func explain(err error) *text.Message {
 		return text.Wrap(err, "agent.refused", "detail", err)
 	}
 	return text.Wrap(err, "agent.sync_failed")
+}
+
+// idRevoked is the message of a session that failed because the district has
+// revoked this device.
+const idRevoked = "agent.revoked"
+
+// revoked reports whether the hub said so in the last session.
+func (l last) revoked() bool {
+	m := l.LastError()
+	return m != nil && m.ID() == idRevoked
 }
 
 // LastError is why the last session failed, nil if it did not.

@@ -9,6 +9,7 @@ import (
 	"shangu/agent/web"
 	"shangu/schema"
 	"shangu/schema/text"
+	"shangu/sync/link"
 )
 
 // Status is where an agent stands. CONTRACT.md names its fields; last_error is
@@ -38,6 +39,7 @@ type Status struct {
 type Data struct {
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`
+	Limit    int64 `json:"limit,omitempty"` // of both together; 0: none
 }
 
 // Status reads where the agent stands, LastError as a code.
@@ -50,6 +52,7 @@ func (a *Agent) Status(context.Context) (Status, error) {
 		Pending: st.Pending, Safe: st.Safe, Quarantined: st.Quarantined, Conflicts: st.Conflicts,
 		LastError: a.last.Error, ClockOffset: a.last.Offset * 1000, DiskFree: st.DiskFree, Docs: st.Docs,
 		Version: a.o.Version, Hubs: a.enrolment.Hubs, Kinds: map[string]int{}, Boot: st.Boot, Rebuilt: st.Rebuilt,
+		Data: Data{Limit: a.o.Monthly},
 	}
 	if s.School == "" {
 		s.School = a.enrolment.School
@@ -65,7 +68,7 @@ func (a *Agent) Status(context.Context) (Status, error) {
 	}
 	if a.link != nil {
 		u := a.link.Usage()
-		s.Data = Data{u.Sent, u.Received}
+		s.Data.Sent, s.Data.Received = u.Sent, u.Received
 	}
 	for k, n := range st.Kinds {
 		s.Kinds[k.String()] = n
@@ -100,6 +103,12 @@ func (a *Agent) State(ctx context.Context) (web.State, error) {
 	}
 	if s.LastError != "" {
 		out.LastError = text.Parse(s.LastError)
+		out.Revoked = out.LastError.ID() == idRevoked
+		out.Budget = out.LastError.ID() == "link.data_budget"
+	}
+	out.Data = link.Amount(s.Data.Sent + s.Data.Received).String()
+	if s.Data.Limit > 0 {
+		out.DataLimit = link.Amount(s.Data.Limit).String()
 	}
 	if t, err := time.Parse(time.RFC3339, s.LastSync); err == nil {
 		out.LastSync = t

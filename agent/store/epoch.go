@@ -321,6 +321,17 @@ func (s *Store) Rechain(parted uint64) error {
 	return s.rechain(parted)
 }
 
+// SetDevice makes this another device's store, as Open does when it finds that
+// it is one: what the hub has not confirmed goes into a new epoch.
+func (s *Store) SetDevice(device [16]byte) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	s.o.Device = device
+	return s.rechain(s.st.Confirmed.Seq)
+}
+
 // rechain: the new journal is written whole, then the epoch file names it; from
 // that moment on the new epoch counts, whatever happens.
 func (s *Store) rechain(parted uint64) error {

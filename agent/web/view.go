@@ -66,6 +66,12 @@ func (v *server) view(st State, lang text.Lang) view {
 		{say("agent.page_device"), st.Device},
 		{say("agent.page_version"), st.Version},
 	}
+	if data := st.Data; data != "" {
+		if st.DataLimit != "" {
+			data = say("agent.page_data_of", "used", st.Data, "limit", st.DataLimit)
+		}
+		out.Facts = append(out.Facts, fact{say("agent.page_data"), data})
+	}
 	if st.Offset.Abs() >= slowClock {
 		out.Facts = append(out.Facts, fact{say("agent.page_clock"), say("agent.page_clock_off", "minutes", int(st.Offset.Abs().Minutes()))})
 	}
@@ -95,6 +101,12 @@ func headline(st State, lang text.Lang) (mood, head, detail string) {
 		return "bad", say("agent.head_disk"), say("agent.head_disk_detail", "free", Size(st.DiskFree))
 	case len(st.Hubs) == 0:
 		return "wait", say("agent.head_not_enrolled"), say("agent.not_enrolled")
+	case st.Revoked:
+		return "bad", say("agent.head_revoked"), detail
+	case st.Budget && st.Pending == 0:
+		return "wait", say("agent.head_budget_none"), detail
+	case st.Budget:
+		return "wait", say("agent.head_budget", "n", st.Pending), detail
 	case st.Pending > 0 && st.LastError != nil:
 		return "wait", say("agent.head_waiting", "n", st.Pending), detail
 	case st.Pending > 0:

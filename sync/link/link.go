@@ -123,7 +123,7 @@ func Open(c Config, cr *Credentials) (*Link, error) {
 	}
 	l := &Link{c: c, roots: x509.NewCertPool()}
 	l.roots.AddCert(ca)
-	l.state = openState(c.State, c.Write, c.Log)
+	l.state = openState(c.State, identity.FormatDevice(c.Key.Device()), c.Write, c.Log)
 	l.clock = newClock(c.Now, c.Built, l.state.trusted())
 	l.pace.speed = l.state.speed()
 	l.last = l.state.hub(c.Hubs)
@@ -184,7 +184,7 @@ func (l *Link) Exchange(ctx context.Context, request []byte) ([]byte, error) {
 	l.request.Lock()
 	defer l.request.Unlock()
 	if l.c.Monthly > 0 && l.Usage().Total() >= l.c.Monthly {
-		return nil, text.Wrap(ErrDataBudget, "link.data_budget", "mib", l.c.Monthly>>20)
+		return nil, text.Wrap(ErrDataBudget, "link.data_budget", "limit", Amount(l.c.Monthly))
 	}
 	l.mu.Lock()
 	first := l.last

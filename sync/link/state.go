@@ -30,6 +30,7 @@ const keptMonths = 13
 // session in it until the next one replaces it, so its mode is 0600. A file
 // that cannot be read counts as none.
 type stored struct {
+	Device  string           `json:"device,omitempty"` // whose ticket it is
 	Ticket  []byte           `json:"ticket,omitempty"`
 	Session []byte           `json:"session,omitempty"` // tls.SessionState
 	Trusted int64            `json:"trusted,omitempty"` // unix seconds
@@ -51,7 +52,9 @@ type state struct {
 	cache *tls.ClientSessionState
 }
 
-func openState(path string, write identity.Write, log *slog.Logger) *state {
+// openState reads what a device's Link remembers. Another device's session is
+// left out: by its ticket the hub would take this one for that.
+func openState(path, device string, write identity.Write, log *slog.Logger) *state {
 	st := &state{path: path, write: write, log: log}
 	if path != "" {
 		b, err := os.ReadFile(path)
@@ -65,6 +68,9 @@ func openState(path string, write identity.Write, log *slog.Logger) *state {
 	}
 	if st.s.Months == nil {
 		st.s.Months = map[string]Usage{}
+	}
+	if st.s.Device != device {
+		st.s.Device, st.s.Ticket, st.s.Session = device, nil, nil
 	}
 	if len(st.s.Session) > 0 {
 		if session, err := tls.ParseSessionState(st.s.Session); err == nil {
