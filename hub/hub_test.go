@@ -142,6 +142,22 @@ func (p *process) ready() time.Duration {
 	})
 }
 
+// page asks for the operator's page and returns the status.
+func (p *process) page(name, password string) int {
+	p.t.Helper()
+	q, err := http.NewRequest(http.MethodGet, "https://"+p.api+"/", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	q.SetBasicAuth(name, password)
+	r, err := client.Do(q)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Body.Close()
+	return r.StatusCode
+}
+
 // addresses are free ports on this machine.
 func addresses(t *testing.T, n int) (out []string) {
 	t.Helper()
@@ -301,7 +317,8 @@ func TestThreeNodesOutliveTheirLeader(t *testing.T) {
 	base := t.TempDir()
 	a := addresses(t, 6)
 	dirs := []string{filepath.Join(base, "1"), filepath.Join(base, "2"), filepath.Join(base, "3")}
-	run(t, 0, "init", "--dir", dirs[0])
+	var founding struct{ Cluster, Name, Operator, Password string }
+	facts(t, &founding, "init", "--dir", dirs[0])
 	nodes := []*process{serveIn(t, dirs[0], "--id", "1", "--listen", a[0], "--raft", a[1])}
 	nodes[0].ready()
 	for i := 1; i < 3; i++ {
@@ -326,6 +343,14 @@ func TestThreeNodesOutliveTheirLeader(t *testing.T) {
 		return len(s.Nodes) == 3 && s.Nodes[0].Voter && s.Nodes[1].Voter && s.Nodes[2].Voter
 	})
 	run(t, 0, "district", "load", yunling, "--dir", dirs[2])
+	for _, p := range nodes {
+		if got := p.page(founding.Operator, founding.Password); got != http.StatusOK {
+			t.Errorf("the operator at the page of %s: %d", p.dir, got)
+		}
+		if got := p.page(founding.Operator, founding.Password+"x"); got != http.StatusUnauthorized {
+			t.Errorf("a wrong password at the page of %s: %d", p.dir, got)
+		}
+	}
 
 	var dead *process
 	for i, id := range []string{"1", "2", "3"} {

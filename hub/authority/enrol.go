@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -78,18 +79,23 @@ var (
 
 // Authority lets machines in.
 type Authority struct {
-	secrets  *Secrets
-	registry Registry
-	log      Log
-	now      func() time.Time
-	random   io.Reader
-	limits   *limiter
+	secrets   *Secrets
+	registry  Registry
+	log       Log
+	now       func() time.Time
+	random    io.Reader
+	limits    *limiter
+	operators func() (json.RawMessage, error)
 }
 
 // NewAuthority makes the authority of a node.
 func NewAuthority(s *Secrets, r Registry, l Log, now func() time.Time, random io.Reader) *Authority {
 	return &Authority{secrets: s, registry: r, log: l, now: now, random: random, limits: newLimiter()}
 }
+
+// Share has joining nodes get the operators along, so that each node's pages
+// know them.
+func (a *Authority) Share(operators func() (json.RawMessage, error)) { a.operators = operators }
 
 // Secrets returns the district's secrets.
 func (a *Authority) Secrets() *Secrets { return a.secrets }

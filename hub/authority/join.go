@@ -16,12 +16,13 @@ type JoinRequest struct {
 	Hosts  []string `json:"hosts"` // under which agents will reach it
 }
 
-// Bundle is what makes a machine a node: the district's secrets and a
-// certificate over its own key. It travels only inside TLS to a holder of a
+// Bundle is what makes a machine a node: the district's secrets, a certificate
+// over its own key, and who may use the pages, which the hub's main keeps. It travels only inside TLS to a holder of a
 // node token, and only once.
 type Bundle struct {
 	Secrets     json.RawMessage `json:"secrets"`
 	Certificate []byte          `json:"certificate"` // DER
+	Operators   json.RawMessage `json:"operators,omitempty"`
 }
 
 // Limits of the join messages, in bytes.
@@ -60,7 +61,13 @@ func (a *Authority) join(ctx context.Context, source string, r *JoinRequest) (*B
 	if err != nil {
 		return nil, err
 	}
-	return &Bundle{Secrets: secrets, Certificate: cert}, nil
+	b := &Bundle{Secrets: secrets, Certificate: cert}
+	if a.operators != nil {
+		if b.Operators, err = a.operators(); err != nil {
+			return nil, fmt.Errorf("read operators: %w", err)
+		}
+	}
+	return b, nil
 }
 
 // Open checks a bundle against the pin of the token that it was asked with.

@@ -120,5 +120,10 @@ func keep(dir string, b *authority.Bundle, pin [32]byte) (*authority.Secrets, er
 	if err := authority.SaveNodeCertificate(secretsDir(dir), b.Certificate, disk.WriteFile); err != nil {
 		return nil, err
 	}
+	if len(b.Operators) > 0 {
+		if err := disk.WriteFile(operatorsPath(dir), b.Operators, 0o600); err != nil {
+			return nil, fmt.Errorf("keep operators: %w", err)
+		}
+	}
 	return secrets, secrets.Save(secretsDir(dir), disk.WriteFile)
 }

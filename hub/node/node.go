@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -182,6 +183,13 @@ func (n *Node) open() error {
 	n.identity = identity
 	n.ledger = authority.OverState(st, n.Cluster, o.Now, localAccount)
 	n.Authority = authority.NewAuthority(n.Secrets, n.ledger, n.ledger, o.Now, o.Random)
+	n.Authority.Share(func() (json.RawMessage, error) {
+		operators, err := Operators(o.Dir)
+		if err != nil || len(operators) == 0 {
+			return nil, err
+		}
+		return json.Marshal(operators)
+	})
 	n.spawn(func() {
 		select {
 		case <-n.Cluster.Failed():
