@@ -374,3 +374,39 @@ func TestRevokedDeviceIsRefusedByNodesThatLag(t *testing.T) {
 		t.Error("something was stored")
 	}
 }
+
+// late is the registry of a node that knows a device only once it has applied
+// all that was committed.
+type late struct {
+	authority.Registry
+	n **node
+}
+
+func (l late) Device(id [16]byte) (authority.Device, bool, error) {
+	if (*l.n).barriers.Load() == 0 {
+		return authority.Device{}, false, nil
+	}
+	return l.Registry.Device(id)
+}
+
+// A leader that has only just become one still finds out who has enrolled.
+func TestNewLeaderCatchesUpBeforeItRefuses(t *testing.T) {
+	d := newDistrict(t)
+	first, follower := d.open(), d.open()
+	v := d.enrolled(first, schoolA)
+	for name, through := range map[string]func(next *node) *node{
+		"itself":    func(next *node) *node { return next },
+		"forwarded": func(*node) *node { return follower },
+	} {
+		var next *node
+		next = d.open(func(c *Config) { c.Registry = late{c.Registry, &next} })
+		d.lead(next)
+		answer, err := v.link(nil, through(next).url).Exchange(t.Context(), v.hello())
+		if err != nil || code(t, answer) != codeOK {
+			t.Errorf("%s: %v", name, err)
+		}
+		if next.barriers.Load() != 1 {
+			t.Errorf("%s: %d barriers", name, next.barriers.Load())
+		}
+	}
+}

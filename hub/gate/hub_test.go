@@ -59,6 +59,8 @@ type node struct {
 	addr string
 	url  string
 	reg  *prometheus.Registry
+
+	barriers atomic.Int64 // asked for
 }
 
 func newDistrict(t testing.TB) *district {
@@ -201,7 +203,10 @@ func (n *node) Ready(context.Context) error {
 }
 
 // Barrier implements Cluster.
-func (n *node) Barrier(ctx context.Context) error { return n.Ready(ctx) }
+func (n *node) Barrier(ctx context.Context) error {
+	n.barriers.Add(1)
+	return n.Ready(ctx)
+}
 
 // Serve implements Cluster: it echoes.
 func (n *node) Serve(_ context.Context, request []byte) []byte {

@@ -32,14 +32,30 @@ func (g *Gate) sync(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if g.c.Cluster.Leads() {
-		if !known {
-			refuse(w, http.StatusForbidden, "gate.unknown_device")
+		if known {
+			g.serve(w, r, caller, body)
 			return
 		}
-		g.serve(w, r, caller, body)
+		if caller, ok := g.recall(w, r, subject.Device); ok {
+			g.serve(w, r, caller, body)
+		}
 		return
 	}
 	g.forward(w, r, caller, body)
+}
+
+// recall looks a device up again that the leader does not know. A new leader
+// may not have applied yet what the one before it committed.
+func (g *Gate) recall(w http.ResponseWriter, r *http.Request, device [16]byte) (session.Caller, bool) {
+	if err := g.c.Cluster.Barrier(r.Context()); err != nil {
+		g.fail(w, r, err)
+		return session.Caller{}, false
+	}
+	caller, known, ok := g.welcome(w, device)
+	if ok && !known {
+		refuse(w, http.StatusForbidden, "gate.unknown_device")
+	}
+	return caller, ok && known
 }
 
 // forwarded answers a device's request that another node passed on. It goes no
@@ -63,11 +79,11 @@ func (g *Gate) forwarded(w http.ResponseWriter, r *http.Request) {
 		g.later(w, http.StatusServiceUnavailable, "gate.no_leader")
 		return
 	}
-	if !known {
-		refuse(w, http.StatusForbidden, "gate.unknown_device")
-		return
+	body, ok := g.read(w, r, session.MaxRequest)
+	if ok && !known {
+		caller, ok = g.recall(w, r, device)
 	}
-	if body, ok := g.read(w, r, session.MaxRequest); ok {
+	if ok {
 		g.serve(w, r, caller, body)
 	}
 }
@@ -112,7 +128,10 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, c session.Caller, b
 	now := g.c.Now().Unix()
 	a := g.converse(r.Context(), hub, g.district, c, now, body)
 	if a.Err == nil || errors.Is(a.Err, session.ErrBusy) {
-		g.c.Heard(c, now, a.Beat)
+		// What waited when the agent spoke came with this very push.
+		beat := a.Beat
+		beat.Pending -= min(beat.Pending, a.Entries)
+		g.c.Heard(c, now, beat)
 	}
 	if a.Err != nil {
 		g.c.Log.Info("request not served", "device", identity.FormatDevice(c.Device), "school", c.School, "err", a.Err.Error())
