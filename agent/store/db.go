@@ -1,15 +1,10 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -78,93 +73,19 @@ func openDB(o Options, dir string, deaths int) (db *badger.DB, damage, err error
 	case deaths >= maxDeaths:
 		damage = fmt.Errorf("the program died %d times in opening the documents", deaths)
 	case deaths != clean:
-		damage = checkTables(dir)
+		damage = disk.CheckTables(dir)
 	}
 	if damage == nil {
 		if db, damage = badger.Open(dbOptions(dir, deaths != clean, o.Log)); damage == nil {
 			return db, nil, nil
 		}
-		if notDamage(damage) {
+		if disk.NotDamage(damage) {
 			return nil, nil, damage
 		}
 	}
-	if err := moveAside(dir); err != nil {
+	if err := disk.MoveAside(dir, dir+".damaged"); err != nil {
 		return nil, damage, errors.Join(damage, err)
 	}
 	db, err = badger.Open(dbOptions(dir, false, o.Log))
 	return db, damage, err
-}
-
-// notDamage reports whether an error says more of the machine, at this moment,
-// than of the documents.
-func notDamage(err error) bool {
-	for _, e := range []error{fs.ErrPermission, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return disk.IsFull(err)
-}
-
-// checkTables looks at the end of each of Badger's tables: index, its length,
-// checksum, its length. Badger takes the process down when a power cut left
-// zeros there, for they pass its checksum.
-func checkTables(dir string) error {
-	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
-	if err != nil {
-		return err
-	}
-	for _, name := range tables {
-		if err := checkTable(name); err != nil {
-			return fmt.Errorf("check %s: %w", filepath.Base(name), err)
-		}
-	}
-	return nil
-}
-
-func checkTable(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	at := st.Size()
-	// back reads a length before at and moves before what it measures.
-	back := func(limit int64) error {
-		var b [4]byte
-		if at < 4 {
-			return errTable
-		}
-		if _, err := f.ReadAt(b[:], at-4); err != nil {
-			return err
-		}
-		n := int64(binary.BigEndian.Uint32(b[:]))
-		if at -= 4 + n; n == 0 || n > limit || at < 0 {
-			return errTable
-		}
-		return nil
-	}
-	if err := back(64); err != nil { // checksum
-		return err
-	}
-	return back(st.Size()) // index
-}
-
-var errTable = errors.New("the table has no index")
-
-// moveAside keeps a directory that is damaged under another name, in place of
-// one kept so before.
-func moveAside(dir string) error {
-	aside := dir + ".damaged"
-	if err := os.RemoveAll(aside); err != nil {
-		return err
-	}
-	if err := disk.OS.Rename(dir, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return disk.OS.SyncDir(filepath.Dir(dir))
 }
