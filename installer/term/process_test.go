@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -197,13 +198,25 @@ func wait(limit time.Duration, f func() error) error {
 	}
 }
 
-// freePort returns an address on loopback that was free a moment ago.
+// freePort returns an address on loopback that nobody listens on. It is not
+// one that the system gives to outgoing connections: whoever listens there ends
+// and comes back, and must find it free.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 200 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000))
+		if _, taken := given.LoadOrStore(addr, true); taken {
+			continue
+		}
+		l, err := net.Listen("tcp", addr)
+		if err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
+
+// given are the addresses that freePort has given out.
+var given sync.Map
