@@ -10,6 +10,7 @@ import (
 
 	"shangu/sync/change"
 	"shangu/sync/digest"
+	"shangu/sync/disk"
 	"shangu/sync/frame"
 )
 
@@ -147,7 +148,7 @@ func (s *Store) renew(why error) error {
 	}
 	dir := filepath.Join(s.files.dir, dirDocs)
 	if !s.o.InMemory {
-		if err := moveAside(dir); err != nil {
+		if err := disk.MoveAside(dir, dir+".damaged"); err != nil {
 			return err
 		}
 	}

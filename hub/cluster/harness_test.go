@@ -138,7 +138,7 @@ func (w *world) start(id string) *Node {
 func (w *world) open(id string) (*Node, error) {
 	w.t.Helper()
 	cfg := Config{ID: id, Dir: filepath.Join(w.dir, id, "raft"), Addr: "node" + id + ":1", API: "node" + id + ":2", AuditEvery: time.Hour}
-	st, err := state.Open(filepath.Join(w.dir, id, "state"), state.Options{})
+	st, err := state.Open(filepath.Join(w.dir, id, "state"), state.Options{Rebuild: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}

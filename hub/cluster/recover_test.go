@@ -361,3 +361,39 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestADamagedStateIsRebuilt: a power cut left zeros at the end of a table.
+func TestADamagedStateIsRebuilt(t *testing.T) {
+	for name, compact := range map[string]bool{"from the log": false, "from a snapshot": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, short, func(w *world, nodes []*Node) {
+				l := w.leader(nodes...)
+				pens := []*pen{w.enrol(l, 1)}
+				w.write(nodes, pens, 10).Wait()
+				f := nodes[(int(l.ID()[0]-'1')+1)%3]
+				w.until("it to catch up", func() bool { return f.raft.AppliedIndex() == l.raft.AppliedIndex() })
+				if compact {
+					w.snapshot(f)
+				}
+				w.stop(f)
+				tables, err := filepath.Glob(filepath.Join(w.dir, f.ID(), "state", "db-*", "*.sst"))
+				if err != nil || len(tables) == 0 {
+					t.Fatalf("%d tables, %v", len(tables), err)
+				}
+				for _, name := range tables {
+					st, err := os.Stat(name)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := errors.Join(os.Truncate(name, st.Size()-64), os.Truncate(name, st.Size())); err != nil {
+						t.Fatal(err)
+					}
+				}
+				f = w.start(f.ID())
+				nodes[int(f.ID()[0]-'1')] = f
+				w.agree(nodes...)
+				w.holdsAll(f, pens)
+			})
+		})
+	}
+}

@@ -160,7 +160,12 @@ func (n *Node) open() error {
 	if err != nil {
 		return err
 	}
-	st, err := state.Open(filepath.Join(o.Dir, "state"), state.Options{})
+	// Where raft has kept anything, it can rebuild a damaged state.
+	kept, err := os.ReadDir(filepath.Join(o.Dir, "raft"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	st, err := state.Open(filepath.Join(o.Dir, "state"), state.Options{Rebuild: len(kept) > 0, Log: o.Log})
 	if err != nil {
 		return err
 	}

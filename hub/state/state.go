@@ -1,7 +1,9 @@
 package state
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,8 +18,18 @@ import (
 // Options of Open. The zero value is good.
 type Options struct {
 	MemTable int64 // bytes of one Badger memtable; 0: 16 MiB, which is also the least
-	Cache    int   // chains, schools and devices kept in memory, each; 0: 4096
+	Cache    int   // schools and devices kept in memory, each, and an eighth as many chains; 0: 4096
+
+	// Rebuild says that raft's log and snapshots hold what the state held, so
+	// that a damaged one may be moved aside and an empty one take its place.
+	// Without it Open fails with ErrDamaged: a state from a backup is the only
+	// copy there is.
+	Rebuild bool
+	Log     *slog.Logger // told of a damaged state; nil: silent
 }
+
+// ErrDamaged: the database cannot be opened, whatever is tried.
+var ErrDamaged = errors.New("state: the database is damaged")
 
 // minMemTable leaves room in one transaction for a part and the largest write
 // that can follow it.
@@ -73,7 +85,7 @@ func Open(dir string, o Options) (*State, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open state: %w", err)
 	}
-	if s.db, s.at, err = openDB(filepath.Join(dir, string(name)), o); err != nil {
+	if s.db, s.at, err = openSound(filepath.Join(dir, string(name)), o); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
 	s.forget()
@@ -95,7 +107,7 @@ func Open(dir string, o Options) (*State, error) {
 
 // forget empties the caches.
 func (s *State) forget() {
-	s.chains = newLRU[change.ChainID, *chain](s.o.Cache)
+	s.chains = newLRU[change.ChainID, *chain](max(1, s.o.Cache/8)) // with a table of 500 pupils one takes some 60 kB
 	s.schools = newLRU[string, *viewer](s.o.Cache)
 	s.devices = newLRU[[16]byte, *device](s.o.Cache)
 }
@@ -121,6 +133,37 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithBaseLevelSize(32 << 20).
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(16 << 20)
+}
+
+// damaged is where a database that cannot be opened is kept, beside the one in
+// use.
+const damaged = "damaged"
+
+// openSound opens the database in dir, or an empty one in its place when it is
+// damaged and may be rebuilt.
+func openSound(dir string, o Options) (*badger.DB, progress, error) {
+	damage := disk.CheckTables(dir)
+	if damage == nil {
+		db, at, err := openDB(dir, o)
+		if err == nil {
+			return db, at, nil
+		}
+		damage = err
+	}
+	if disk.NotDamage(damage) {
+		return nil, progress{}, damage
+	}
+	if !o.Rebuild {
+		return nil, progress{}, fmt.Errorf("%w: %w", ErrDamaged, damage)
+	}
+	aside := filepath.Join(filepath.Dir(dir), damaged)
+	if o.Log != nil {
+		o.Log.Error("the state is damaged; it is rebuilt from the log and its snapshots", "err", damage.Error(), "kept", aside)
+	}
+	if err := disk.MoveAside(dir, aside); err != nil {
+		return nil, progress{}, errors.Join(damage, err)
+	}
+	return openDB(dir, o)
 }
 
 func openDB(dir string, o Options) (*badger.DB, progress, error) {
