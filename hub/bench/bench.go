@@ -51,11 +51,23 @@ func Measure(ctx context.Context, o Options) (*Result, error) {
 		}
 		serial += n
 		o.Note(fmt.Sprintf("%d schools at once: pushing", n))
+		before, err := c.used()
+		if err != nil {
+			return nil, err
+		}
 		run, err := measure(ctx, schools, o.For)
 		if err != nil {
 			return nil, err
 		}
+		after, err := c.used()
+		if err != nil {
+			return nil, err
+		}
 		run.Documents = run.PerSecond * float64(res.Documents)
+		documents := float64(run.Pushes * res.Documents)
+		run.NodeCPU = float64((after.nodes - before.nodes).Microseconds()) / documents
+		run.SchoolCPU = float64((after.schools - before.schools).Microseconds()) / documents
+		run.Anonymous, run.Resident = float64(after.anonymous)/1e6, float64(after.resident)/1e6
 		res.Runs = append(res.Runs, run)
 	}
 	res.Raft = Raft{Commands: rate, Proposers: proposers}
@@ -242,6 +254,31 @@ func (c *processes) ask(ctx context.Context, v any, args ...string) error {
 		return fmt.Errorf("hub %v: %w", args, err)
 	}
 	return nil
+}
+
+// usage is what the processes of a benchmark have used.
+type usage struct {
+	nodes, schools      time.Duration // of processor time
+	anonymous, resident int64         // bytes of the largest node
+}
+
+func (c *processes) used() (u usage, err error) {
+	if u.schools, err = cpuTime(os.Getpid()); err != nil {
+		return u, err
+	}
+	for _, cmd := range c.cmds {
+		t, err := cpuTime(cmd.Process.Pid)
+		if err != nil {
+			return u, err
+		}
+		anonymous, resident, err := memory(cmd.Process.Pid)
+		if err != nil {
+			return u, err
+		}
+		u.nodes += t
+		u.anonymous, u.resident = max(u.anonymous, anonymous), max(u.resident, resident)
+	}
+	return u, nil
 }
 
 func (c *processes) stop() {

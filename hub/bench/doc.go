@@ -47,4 +47,10 @@ type Run struct {
 	P50       float64 `json:"p50_ms"`
 	P99       float64 `json:"p99_ms"`
 	Failures  int     `json:"failures"` // pushes that had to be sent again
+
+	// On a machine that others use too these say more than the times do.
+	NodeCPU   float64 `json:"nodes_cpu_us_per_document"`   // processor time of all nodes
+	SchoolCPU float64 `json:"schools_cpu_us_per_document"` // of this process, which is all schools
+	Anonymous float64 `json:"node_anonymous_mb"`           // memory of the largest node after the run
+	Resident  float64 `json:"node_resident_mb"`            // the same with files that are mapped
 }

@@ -1,0 +1,55 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// tick is the unit of /proc/PID/stat on every Linux that Go runs on.
+const tick = time.Second / 100
+
+// cpuTime returns the processor time that a process has used.
+func cpuTime(pid int) (time.Duration, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	// The program's name, in brackets, may hold blanks; after it come state,
+	// ten numbers, then the times in user and in system mode.
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(f) < 13 {
+		return 0, fmt.Errorf("read processor time: %d fields", len(f))
+	}
+	user, err1 := strconv.ParseInt(string(f[11]), 10, 64)
+	system, err2 := strconv.ParseInt(string(f[12]), 10, 64)
+	if err1 != nil || err2 != nil {
+		return 0, fmt.Errorf("read processor time: %q, %q", f[11], f[12])
+	}
+	return time.Duration(user+system) * tick, nil
+}
+
+// memory returns the bytes that are a process's alone and not a file's, and
+// all that it has in memory.
+func memory(pid int) (anonymous, resident int64, err error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, 0, fmt.Errorf("read memory: %w", err)
+	}
+	for line := range bytes.Lines(b) {
+		f := bytes.Fields(line)
+		if len(f) < 2 {
+			continue
+		}
+		kib, _ := strconv.ParseInt(string(f[1]), 10, 64) // the first line is no number and no name of ours
+		switch string(f[0]) {
+		case "Anonymous:":
+			anonymous = kib << 10
+		case "Rss:":
+			resident = kib << 10
+		}
+	}
+	return anonymous, resident, nil
+}
