@@ -24,6 +24,7 @@ type door interface {
 	Enrol(ctx context.Context, hubs []string, token string) (service.Enrolled, error)
 	Import(context.Context, service.Import) (service.Imported, error)
 	Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error
+	Backup(ctx context.Context, w io.Writer) error
 	Verify(ctx context.Context, repair bool) (service.Verified, error)
 }
 

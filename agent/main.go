@@ -9,8 +9,10 @@
 //	status   where things stand
 //	digest   digests by kind and month
 //	verify   journal and store against each other
+//	backup   all that the store cannot do without, into a file
+//	restore  a data directory from such a file
 //
-// Each command has a file of its own. All but run ask the service that runs on
+// Each command has a file of its own. All but run and restore ask the service that runs on
 // --dir, or open the data themselves when none does.
 package main
 
@@ -60,6 +62,6 @@ func built() time.Time {
 func root() *cobra.Command {
 	c := cli.New("agent", "agent.cmd_root")
 	c.AddCommand(runCommand(), enrollCommand(), importCommand(), exportCommand(),
-		syncCommand(), statusCommand(), digestCommand(), verifyCommand())
+		syncCommand(), statusCommand(), digestCommand(), verifyCommand(), backupCommand(), restoreCommand())
 	return c
 }

@@ -15,19 +15,29 @@ import (
 // wrong comes back as a message that says what to do: no such file, a folder, no
 // permission, in use by Excel or WPS.
 func ReadFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := Open(name)
 	if err != nil {
-		return nil, unreadable(name, err)
+		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, text.New("intake.directory", "file", name)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, table.MaxFile+1))
 	if err != nil {
 		return nil, unreadable(name, err)
 	}
 	return data, nil
+}
+
+// Open opens a person's file, with the messages of ReadFile.
+func Open(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, text.New("intake.directory", "file", name)
+	}
+	return f, nil
 }
 
 func unreadable(name string, err error) error {

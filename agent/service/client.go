@@ -75,6 +75,19 @@ func (c *Client) Export(ctx context.Context, kind intake.Kind, name string, w io
 	return nil
 }
 
+// Backup fetches a backup. One that was cut short does not pass CheckBackup.
+func (c *Client) Backup(ctx context.Context, w io.Writer) error {
+	resp, err := c.do(ctx, "GET", "/v1/backup", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return text.Wrap(err, "agent.bad_answer")
+	}
+	return nil
+}
+
 // Verify checks journal and documents against each other.
 func (c *Client) Verify(ctx context.Context, repair bool) (v Verified, err error) {
 	path := "/v1/verify"

@@ -24,6 +24,7 @@ import (
 //	POST /v1/enroll          enrolment           Enrolled
 //	POST /v1/import?kind=&name=&dry=&year=&account=   file   imported
 //	GET  /v1/export?kind=&name=                  file
+//	GET  /v1/backup                              backup, cut short where it failed
 //	POST /v1/verify?repair=1                     Verified
 //
 // Errors are a status of 4xx or 5xx and a fault. Messages travel as codes, so
@@ -124,6 +125,12 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 		return a.Verify(r.Context(), r.FormValue("repair") != "")
 	})
 	m.HandleFunc("GET /v1/export", a.exportDoor)
+	m.HandleFunc("GET /v1/backup", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/gzip")
+		if err := a.Backup(r.Context(), w); err != nil {
+			a.o.Log.Error("backup failed", "err", err.Error())
+		}
+	})
 	return m
 }
 

@@ -54,6 +54,19 @@ type Options struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return o
+}
+
 // Agent is an open data directory.
 type Agent struct {
 	o     Options
@@ -76,15 +89,7 @@ func Exists(dir string) bool {
 
 // Open opens the data directory, or makes one. The caller holds its lock.
 func Open(o Options) (*Agent, error) {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Rand == nil {
-		o.Rand = rand.Reader
-	}
+	o = o.withDefaults()
 	a := &Agent{o: o, turn: make(chan struct{}, 1), saved: func() {}}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open agent: %w", err)

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"shangu/agent/intake"
+	"shangu/agent/service"
+	"shangu/installer/host/cli"
+	"shangu/installer/host/local"
+	"shangu/schema/text"
+	"shangu/sync/disk"
+)
+
+// backedUp is what backup and restore print.
+type backedUp struct {
+	File  string `json:"file"`
+	Bytes int64  `json:"bytes"`
+	service.Manifest
+}
+
+func backupCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "backup FILE", Short: "agent.cmd_backup", Args: cobra.ExactArgs(1)}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return knock(cmd, false, func(ctx context.Context, d door) error {
+			b, err := backup(args[0], func(w io.Writer) error { return d.Backup(ctx, w) })
+			if err != nil {
+				return err
+			}
+			return cli.Print(cmd, b, func(w io.Writer) {
+				fmt.Fprintln(w, text.New("agent.backup_done", "file", b.File, "pending", b.Pending, "safe", b.Safe))
+			})
+		})
+	}
+	return cmd
+}
+
+// backup writes a file beside its place, reads it back, and only then gives it
+// its name: an older backup of that name is there until the new one is whole.
+func backup(name string, write func(io.Writer) error) (b backedUp, err error) {
+	said := func(err error) error {
+		if err == nil || text.Of(err) != nil {
+			return err
+		}
+		return text.Wrap(err, "agent.write_file", "file", name)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.part")
+	if err != nil {
+		return b, said(err)
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := write(f); err != nil {
+		return b, said(err)
+	}
+	if err := f.Sync(); err != nil {
+		return b, said(err)
+	}
+	if b.Bytes, err = f.Seek(0, io.SeekCurrent); err != nil {
+		return b, said(err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return b, said(err)
+	}
+	if b.Manifest, err = service.CheckBackup(f); err != nil {
+		return b, said(err)
+	}
+	b.File = name
+	return b, said(errors.Join(f.Close(), disk.OS.Rename(f.Name(), name), disk.OS.SyncDir(filepath.Dir(name))))
+}
+
+func restoreCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "restore FILE", Short: "agent.cmd_restore", Args: cobra.ExactArgs(1)}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		dir, err := cli.Dir(cmd)
+		if err != nil {
+			return err
+		}
+		if service.Exists(dir) {
+			return text.New("agent.restore_over", "dir", dir)
+		}
+		f, err := intake.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		st, err := f.Stat()
+		if err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return text.Wrap(err, "agent.write_file", "file", dir)
+		}
+		held, err := local.Lock(dir)
+		if err != nil {
+			return err
+		}
+		defer held.Release()
+		m, err := service.Restore(service.Options{Dir: dir, Version: cli.Version()}, f)
+		if err != nil {
+			return err
+		}
+		return cli.Print(cmd, backedUp{args[0], st.Size(), m}, func(w io.Writer) {
+			fmt.Fprintln(w, text.New("agent.restore_done", "dir", dir, "pending", m.Pending))
+		})
+	}
+	return cmd
+}

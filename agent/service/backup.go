@@ -1,0 +1,245 @@
+package service
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"shangu/agent/store"
+	"shangu/schema/text"
+	"shangu/sync/disk"
+	"shangu/sync/identity"
+)
+
+// A backup is a gzipped tar: backup.json, a Manifest, first; the small files of
+// the data directory; data/, the store's files. The link's TLS session is not in
+// it. gzip's checksum covers all of it, so that what is cut or damaged does not
+// pass. It holds the device's key: its mode is 0600.
+const (
+	manifestFile = "backup.json"
+	backupFormat = 1
+)
+
+// smallFiles of the data directory are in a backup, those that there are. A
+// directory with the key is an agent's: it comes last when one is restored.
+var smallFiles = []string{enrolmentFile, credentialsFile, lastFile, keyFile}
+
+// Manifest says what a backup is of.
+type Manifest struct {
+	Format  int    `json:"format"`
+	At      string `json:"at"` // RFC 3339
+	Version string `json:"version"`
+	School  string `json:"school"`
+	Device  string `json:"device"`
+	Epoch   string `json:"epoch"`
+	Pending uint64 `json:"pending"`
+	Safe    uint64 `json:"safe"`
+}
+
+// Backup writes a backup. Reading it back with CheckBackup tells whether it is
+// whole.
+func (a *Agent) Backup(ctx context.Context, w io.Writer) error {
+	st := a.store.Status()
+	m, err := json.Marshal(Manifest{
+		Format: backupFormat, At: a.now().UTC().Format(time.RFC3339), Version: a.o.Version, School: st.School,
+		Device: hex.EncodeToString(st.Device[:]), Epoch: hex.EncodeToString(st.Epoch[:]), Pending: st.Pending, Safe: st.Safe,
+	})
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	// A renewal of the device would come between key and journal.
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	t := tar.NewWriter(z)
+	put := func(name string, size int64, r io.Reader) error {
+		err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o600, Size: size, Format: tar.FormatPAX})
+		if err == nil {
+			_, err = io.Copy(t, r)
+		}
+		return errors.Join(err, ctx.Err())
+	}
+	if err := put(manifestFile, int64(len(m)), strings.NewReader(string(m))); err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	for _, name := range smallFiles {
+		b, err := os.ReadFile(a.path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = put(name, int64(len(b)), strings.NewReader(string(b)))
+		}
+		if err != nil {
+			return fmt.Errorf("back up %s: %w", name, err)
+		}
+	}
+	err = a.store.Backup(func(name string, size int64, r io.Reader) error { return put(storeDir+"/"+name, size, r) })
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(t.Close(), z.Close()); err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	a.o.Log.Info("backup written", "pending", st.Pending, "safe", st.Safe)
+	return nil
+}
+
+// CheckBackup reads a backup to its end.
+func CheckBackup(r io.Reader) (Manifest, error) {
+	return readBackup(r, func(_ string, r io.Reader) error {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	})
+}
+
+// readBackup hands over a backup's files. Only when it returns no error was it
+// whole.
+func readBackup(r io.Reader, take func(name string, r io.Reader) error) (m Manifest, err error) {
+	damaged := func(err error) error { return text.Wrap(err, "agent.backup_damaged") }
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return m, text.Wrap(err, "agent.backup_none")
+	}
+	t := tar.NewReader(z)
+	key := false
+	for {
+		h, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return m, damaged(err)
+		}
+		if m.Format == 0 {
+			if h.Name != manifestFile || json.NewDecoder(io.LimitReader(t, 64<<10)).Decode(&m) != nil || m.Format < 1 {
+				return m, text.New("agent.backup_none")
+			}
+			if m.Format > backupFormat {
+				return m, text.New("agent.backup_newer", "version", m.Version)
+			}
+			continue
+		}
+		inStore := strings.HasPrefix(h.Name, storeDir+"/") && filepath.IsLocal(filepath.FromSlash(h.Name))
+		if h.Typeflag != tar.TypeReg || !inStore && !slices.Contains(smallFiles, h.Name) {
+			return m, damaged(fmt.Errorf("%q does not belong there", h.Name))
+		}
+		key = key || h.Name == keyFile
+		if err := take(h.Name, t); err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) {
+				err = damaged(err)
+			}
+			return m, err
+		}
+	}
+	// What follows the tar is gzip's checksum.
+	if n, err := io.Copy(io.Discard, z); err != nil {
+		return m, damaged(err)
+	} else if n > 1<<20 || !key {
+		return m, damaged(errors.New("it is not whole"))
+	}
+	return m, nil
+}
+
+// restoring is where a restore works. It is in place once the key is.
+const restoring = "restoring"
+
+// Restore makes a data directory from a backup, in an epoch of its own: what the
+// hub had not confirmed when the backup was made is pending. What the hub alone
+// has comes with the next session. Options' directory must hold no store; the
+// caller holds its lock.
+func Restore(o Options, r io.Reader) (m Manifest, err error) {
+	o = o.withDefaults()
+	part := filepath.Join(o.Dir, restoring)
+	_, unfinished := os.Stat(part)
+	_, old := os.Stat(filepath.Join(o.Dir, storeDir))
+	if Exists(o.Dir) || old == nil && unfinished != nil {
+		return m, text.New("agent.restore_over", "dir", o.Dir)
+	}
+	if err := errors.Join(os.RemoveAll(part), os.RemoveAll(filepath.Join(o.Dir, storeDir))); err != nil {
+		return m, fmt.Errorf("restore: %w", err)
+	}
+	if err := os.MkdirAll(part, 0o700); err != nil {
+		return m, fmt.Errorf("restore: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(part)
+		}
+	}()
+	m, err = readBackup(r, func(name string, r io.Reader) error { return unpack(filepath.Join(part, filepath.FromSlash(name)), r) })
+	if err != nil {
+		return m, err
+	}
+	if err := renewStore(part, o); err != nil {
+		return m, err
+	}
+	for _, name := range append([]string{storeDir}, smallFiles...) {
+		err := disk.OS.Rename(filepath.Join(part, name), filepath.Join(o.Dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return m, fmt.Errorf("restore %s: %w", name, err)
+		}
+	}
+	return m, errors.Join(disk.OS.SyncDir(o.Dir), os.RemoveAll(part))
+}
+
+// renewStore opens an unpacked store, which rebuilds its documents, reads all of
+// it once and gives it a new epoch.
+func renewStore(dir string, o Options) error {
+	key, err := os.ReadFile(filepath.Join(dir, keyFile))
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	k, err := identity.ParseKey(key)
+	if err != nil {
+		return text.Wrap(err, "agent.backup_damaged")
+	}
+	s, err := store.Open(filepath.Join(dir, storeDir), store.Options{
+		Device: k.Device(), Version: o.Version, Now: o.Now, Rand: o.Rand, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	err = s.NewEpoch()
+	if err == nil {
+		var v store.Verification
+		if v, err = s.Verify(false); err == nil && len(v.Problems) > 0 {
+			err = text.New("agent.verify_bad", "n", len(v.Problems))
+		}
+	}
+	return errors.Join(err, s.Close())
+}
+
+// unpack writes one file of a backup for good.
+func unpack(path string, r io.Reader) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
