@@ -37,7 +37,7 @@ func TestPupilChangesClass(t *testing.T) {
 		t.Errorf("new enrolment: %+v", e)
 	}
 	// Back on the same day: the move never held.
-	p = m.load("roster", workbook(t, rosterHead, rosterRow(1, pupilA, "陆宇一", class1), rosterRow(2, pupilB, "韦婷晓", class1), rosterRow(3, pupilC, "马琳佳", "一年级（2）班")))
+	m.load("roster", workbook(t, rosterHead, rosterRow(1, pupilA, "陆宇一", class1), rosterRow(2, pupilB, "韦婷晓", class1), rosterRow(3, pupilC, "马琳佳", "一年级（2）班")))
 	if now, _ = m.Doc("", schema.KindEnrolment, now.ID); !now.Void() {
 		t.Error("the move still stands")
 	}

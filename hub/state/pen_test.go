@@ -37,7 +37,6 @@ type pen struct {
 	table  *frame.Table
 	seq    uint64
 	wait   []*change.Entry
-	acked  uint64
 }
 
 func newPen(school string, n int) *pen {
