@@ -33,6 +33,16 @@ func builtAgent(tb testing.TB) string {
 	if out, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("go build: %v\n%s", err, out)
 	}
+	// Pages of a file that is not on the disk yet are dirty, and would count as
+	// the process's own.
+	f, err := os.OpenFile(bin, os.O_RDWR, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		tb.Fatal(err)
+	}
 	return bin
 }
 
@@ -189,6 +199,13 @@ func (r *running) quiet(tb testing.TB) {
 	})
 }
 
+// Floors of design/NUMBERS: worse than this is never shipped. The goals are
+// 200 ms and 35 MB. Memory while syncing is measured in installer/term.
+const (
+	pageFloor = time.Second
+	restFloor = 60e6
+)
+
 // BenchmarkFiveYears starts the built program on a school with five years of
 // records.
 func BenchmarkFiveYears(b *testing.B) {
@@ -215,6 +232,9 @@ func BenchmarkFiveYears(b *testing.B) {
 		r.stop(b)
 		health, first, n = health+r.healthz, first+r.first, n+1
 		rest = memory{max(rest.dirty, m.dirty), max(rest.anonymous, m.anonymous), max(rest.resident, m.resident)}
+	}
+	if first/time.Duration(n) > pageFloor || rest.private() > restFloor {
+		b.Errorf("the first page took %v, %d bytes private at rest", first/time.Duration(n), rest.private())
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(health.Microseconds())/1e3/float64(n), "healthz-ms")

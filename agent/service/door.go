@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -96,6 +97,7 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 		if err != nil {
 			return nil, err
 		}
+		defer debug.FreeOSMemory()
 		return struct{}{}, a.Sync(r.Context(), timeout)
 	})
 	handle("POST /v1/enroll", func(r *http.Request) (any, error) {
@@ -119,6 +121,7 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 			Kind: intake.Kind(q.Get("kind")), Name: q.Get("name"), Data: data,
 			DryRun: q.Get("dry") != "", Year: year, Account: q.Get("account"),
 		})
+		debug.FreeOSMemory() // a workbook takes many times its size
 		return imported{got, wireProblems(got.Notes)}, err
 	})
 	handle("POST /v1/verify", func(r *http.Request) (any, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -50,6 +51,7 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 	}
 	a.o.Log.Info("agent runs", "page", w.Page.Addr().String(), "version", a.o.Version)
 	w.Ready()
+	debug.FreeOSMemory()
 	tasks.Wait()
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		a.o.Log.Error("agent stops", "err", err.Error())
@@ -71,6 +73,9 @@ func (a *Agent) attempt(stop context.CancelCauseFunc) func(context.Context) erro
 		ctx, cancel := context.WithTimeout(ctx, sessionPatience)
 		defer cancel()
 		err := a.Session(ctx)
+		// The next one is minutes away: on a computer with little memory others
+		// have better use for what this one took.
+		debug.FreeOSMemory()
 		if errors.Is(err, errNotEnrolled) {
 			return nil
 		}
