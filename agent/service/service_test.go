@@ -319,7 +319,7 @@ func TestRunServesUntilToldToStop(t *testing.T) {
 		done <- a.Run(ctx, Work{Page: page, Recent: func(int) []string { return []string{"a line"} }, Ready: func() { close(ready) }})
 	}()
 	<-ready
-	resp, err := http.Get("http://" + page.Addr().String() + "/?lang=en")
+	resp, err := http.Get("http://" + page.Addr().String() + "/?lang=en&log=1")
 	if err != nil {
 		t.Fatal(err)
 	}

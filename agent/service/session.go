@@ -34,6 +34,9 @@ func (a *Agent) Session(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	r, err := a.talk(ctx)
+	if errors.Is(err, errNotEnrolled) {
+		return err // there is no hub yet to have failed at
+	}
 	if ctx.Err() != nil && err != nil {
 		// Cut short by whoever asked for it: no news about the hub.
 		return context.Cause(ctx)

@@ -18,11 +18,14 @@ type view struct {
 	Headline, Detail       string
 	Counts                 []count
 	Facts                  []fact
-	LogTitle               string
+	ShowLog                bool
+	LogTitle, HideLog      string
+	Technical              []fact
 	Log                    []line
 }
 
 type count struct {
+	ID         string
 	Name, Note string
 	N          uint64
 	Mood       string
@@ -35,11 +38,12 @@ type line struct{ Time, Level, Message string }
 // slowClock is how far the machine's clock may be off before the page says so.
 const slowClock = 2 * time.Minute
 
-func (v *server) view(st State, lang text.Lang) view {
+func (v *server) view(st State, lang text.Lang, log bool) view {
 	say := func(id string, kv ...any) string { return text.New(id, kv...).In(lang) }
 	out := view{
 		Lang: lang.String(), Other: text.EN.String(), OtherName: "English",
 		Title: say("agent.page_title"), School: strings.TrimSpace(st.Name + " " + st.School), LogTitle: say("agent.page_log"),
+		HideLog: say("agent.page_log_hide"), ShowLog: log,
 	}
 	if lang == text.EN {
 		out.Other, out.OtherName = text.ZH.String(), "中文"
@@ -49,10 +53,10 @@ func (v *server) view(st State, lang text.Lang) view {
 	}
 	out.Mood, out.Headline, out.Detail = headline(st, lang)
 	out.Counts = []count{
-		{say("agent.page_pending"), say("agent.page_pending_note"), st.Pending, mood(st.Pending > 0, "wait")},
-		{say("agent.page_safe"), say("agent.page_safe_note"), st.Safe, "good"},
-		{say("agent.page_conflicts"), say("agent.page_conflicts_note"), uint64(st.Conflicts), mood(st.Conflicts > 0, "wait")},
-		{say("agent.page_quarantined"), say("agent.page_quarantined_note"), uint64(st.Quarantined), mood(st.Quarantined > 0, "bad")},
+		{"pending", say("agent.page_pending"), say("agent.page_pending_note"), st.Pending, mood(st.Pending > 0, "wait")},
+		{"safe", say("agent.page_safe"), say("agent.page_safe_note"), st.Safe, mood(st.Safe > 0, "good")},
+		{"conflicts", say("agent.page_conflicts"), say("agent.page_conflicts_note"), uint64(st.Conflicts), mood(st.Conflicts > 0, "wait")},
+		{"quarantined", say("agent.page_quarantined"), say("agent.page_quarantined_note"), uint64(st.Quarantined), mood(st.Quarantined > 0, "bad")},
 	}
 	last := say("agent.page_never")
 	if !st.LastSync.IsZero() {
@@ -62,9 +66,6 @@ func (v *server) view(st State, lang text.Lang) view {
 		{say("agent.page_last_sync"), last},
 		{say("agent.page_docs"), fmt.Sprint(st.Docs)},
 		{say("agent.page_disk"), Size(st.DiskFree)},
-		{say("agent.page_hubs"), strings.Join(st.Hubs, " ")},
-		{say("agent.page_device"), st.Device},
-		{say("agent.page_version"), st.Version},
 	}
 	if data := st.Data; data != "" {
 		if st.DataLimit != "" {
@@ -74,6 +75,14 @@ func (v *server) view(st State, lang text.Lang) view {
 	}
 	if st.Offset.Abs() >= slowClock {
 		out.Facts = append(out.Facts, fact{say("agent.page_clock"), say("agent.page_clock_off", "minutes", int(st.Offset.Abs().Minutes()))})
+	}
+	if !log {
+		return out
+	}
+	out.Technical = []fact{
+		{say("agent.page_hubs"), strings.Join(st.Hubs, " ")},
+		{say("agent.page_device"), st.Device},
+		{say("agent.page_version"), st.Version},
 	}
 	recent := v.source.Recent(logLines)
 	slices.Reverse(recent)
@@ -87,7 +96,7 @@ func mood(on bool, m string) string {
 	if on {
 		return m
 	}
-	return ""
+	return "none"
 }
 
 // headline is what matters most, first.
@@ -119,16 +128,16 @@ func headline(st State, lang text.Lang) (mood, head, detail string) {
 	return "good", say("agent.head_safe"), ""
 }
 
-// Size writes a number of bytes as people read it.
+// Size writes a number of bytes as people read it, and as Windows counts it.
 func Size(n uint64) string {
 	const unit = 1024
 	switch {
 	case n >= unit*unit*unit:
-		return fmt.Sprintf("%.1f GiB", float64(n)/(unit*unit*unit))
+		return fmt.Sprintf("%.1f GB", float64(n)/(unit*unit*unit))
 	case n >= unit*unit:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(unit*unit))
+		return fmt.Sprintf("%.1f MB", float64(n)/(unit*unit))
 	}
-	return fmt.Sprintf("%.1f KiB", float64(n)/unit)
+	return fmt.Sprintf("%.1f KB", float64(n)/unit)
 }
 
 // readable takes a line of the log apart: time, level, message and the rest as

@@ -1,5 +1,5 @@
 // Package web serves the agent's page on the school's own machine: where the
-// school's records stand, in plain words, and the newest lines of the log.
+// school's records stand, in plain words, and the newest lines of the log on request.
 //
 // It listens on a loopback address only and answers only requests that name
 // one, so that a page of somebody else's in the clerk's browser cannot read it
@@ -158,7 +158,7 @@ func (v *server) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b bytes.Buffer
-	if err := v.page.Execute(&b, v.view(st, lang)); err != nil {
+	if err := v.page.Execute(&b, v.view(st, lang, r.URL.Query().Get("log") != "")); err != nil {
 		v.log.Error("write page", "err", err.Error())
 		http.Error(w, text.New("agent.page_failed").In(lang), http.StatusInternalServerError)
 		return

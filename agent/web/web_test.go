@@ -84,7 +84,20 @@ func TestHeadlines(t *testing.T) {
 		{"sending", with(func(s *State) { s.Pending = 7; s.LastSync = now }), "wait", "正在上传 7 条", "sending 7", ""},
 		{"cut but safe", with(func(s *State) { s.LastError = cut; s.LastSync = now }), "wait", "目前连不上", "cannot be reached at the moment", ""},
 		{"safe", with(func(s *State) { s.LastSync = now; s.Safe = 9 }), "good", "数据都已送到区里", "all is safe", "2026-09-01 08:00:00"},
-		{"disk", with(func(s *State) { s.DiskLow = true; s.DiskFree = 5 << 20 }), "bad", "磁盘快满了", "nearly full", "5.0 MiB"},
+		{"revoked", with(func(s *State) { s.Revoked = true; s.Pending = 2; s.LastError = text.New("agent.revoked") }), "bad", "已被区里停用", "has revoked", "new token"},
+		{"budget", with(func(s *State) {
+			s.Budget = true
+			s.Pending = 2
+			s.LastError = text.New("link.data_budget", "limit", "50 MB")
+			s.Data = "50 MB"
+			s.DataLimit = "50 MB"
+		}), "wait", "本月流量已用完，有 2 条", "2 entries wait", "50 MB of 50 MB"},
+		{"budget, all sent", with(func(s *State) {
+			s.Budget = true
+			s.LastSync = now
+			s.LastError = text.New("link.data_budget", "limit", "50 MB")
+		}), "wait", "本月流量已用完，数据都已送到", "data is used up; all is safe", ""},
+		{"disk", with(func(s *State) { s.DiskLow = true; s.DiskFree = 5 << 20 }), "bad", "磁盘快满了", "nearly full", "5.0 MB"},
 		{"clock", with(func(s *State) { s.LastSync = now; s.Offset = -3 * time.Hour }), "good", "相差约 180 分钟", "180 minutes off", ""},
 	} {
 		for lang, want := range map[string]string{"zh": c.zh, "en": c.en} {
@@ -106,7 +119,7 @@ func TestLogLinesAreReadableAndHarmless(t *testing.T) {
 	f := fixed{lines: []string{
 		"not json <b>", `{"time":"2026-09-01T08:00:00Z","level":"WARN","msg":"session failed","err":"a <script> of \"words\"","n":3}`,
 	}}
-	_, body, _ := get(t, f, "127.0.0.1", "/?lang=zh")
+	_, body, _ := get(t, f, "127.0.0.1", "/?lang=zh&log=1")
 	for _, want := range []string{"not json &lt;b&gt;", `class="WARN"`, "session failed", "n=3", "&lt;script&gt;"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in\n%s", want, body)
@@ -117,6 +130,20 @@ func TestLogLinesAreReadableAndHarmless(t *testing.T) {
 	}
 	if newest, oldest := strings.Index(body, "session failed"), strings.Index(body, "not json"); newest > oldest {
 		t.Error("the newest line is not first")
+	}
+}
+
+// The log is for whoever helps the clerk: it is shown when asked for, and the
+// page does not run away from under its reader.
+func TestTheLogIsShownWhenAskedFor(t *testing.T) {
+	f := fixed{lines: []string{"a line"}, state: State{Device: "0123"}}
+	_, plain, _ := get(t, f, "127.0.0.1", "/?lang=zh")
+	if strings.Contains(plain, "a line") || strings.Contains(plain, "0123") || !strings.Contains(plain, `content="15"`) || !strings.Contains(plain, `href="/?lang=zh&amp;log=1"`) {
+		t.Error(plain)
+	}
+	_, log, _ := get(t, f, "127.0.0.1", "/?lang=zh&log=1")
+	if !strings.Contains(log, "a line") || !strings.Contains(log, "0123") || strings.Contains(log, `content="15"`) {
+		t.Error(log)
 	}
 }
 
@@ -166,7 +193,7 @@ func TestListen(t *testing.T) {
 }
 
 func TestSize(t *testing.T) {
-	for n, want := range map[uint64]string{0: "0.0 KiB", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 3 << 30: "3.0 GiB"} {
+	for n, want := range map[uint64]string{0: "0.0 KB", 1536: "1.5 KB", 5 << 20: "5.0 MB", 3 << 30: "3.0 GB"} {
 		if got := Size(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
