@@ -22,10 +22,12 @@ import (
 )
 
 // reachWithin is how long a command waits for a node that is starting, and
-// settleWithin for a node that it started itself to find its cluster.
+// settleWithin for a node that it started itself to find its cluster. Who asks
+// how the cluster is wants to know soon, above all when it is down.
 const (
 	reachWithin  = 15 * time.Second
 	settleWithin = 20 * time.Second
+	glanceWithin = 3 * time.Second
 )
 
 // door is the way to the node in --dir.
@@ -38,6 +40,15 @@ type door struct {
 // time being, without a gate: it reads its store, and reaches its cluster if
 // that needs no more.
 func through(cmd *cobra.Command, f func(ctx context.Context, d *door) error) error {
+	return within(cmd, settleWithin, f)
+}
+
+// glance is through for a look at the cluster that must not wait for it.
+func glance(cmd *cobra.Command, f func(ctx context.Context, d *door) error) error {
+	return within(cmd, glanceWithin, f)
+}
+
+func within(cmd *cobra.Command, settle time.Duration, f func(ctx context.Context, d *door) error) error {
 	dir, err := cli.Dir(cmd)
 	if err != nil {
 		return err
@@ -55,11 +66,15 @@ func through(cmd *cobra.Command, f func(ctx context.Context, d *door) error) err
 	if client != nil {
 		return f(ctx, &door{client, cmd.ErrOrStderr()})
 	}
+	if !node.Settled(dir) {
+		held.Release()
+		return text.New("hub.no_district", "dir", dir)
+	}
 	n, err := node.Start(ctx, node.Options{Dir: dir, Held: held, Quiet: true, Version: cli.Version()})
 	if err != nil {
 		return err
 	}
-	wait, stop := context.WithTimeout(ctx, settleWithin)
+	wait, stop := context.WithTimeout(ctx, settle)
 	defer stop()
 	// Without a leader reads still answer, and say that they may be old.
 	n.WaitReady(wait)

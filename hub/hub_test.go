@@ -205,6 +205,9 @@ func TestOneNode(t *testing.T) {
 		t.Errorf("a hub that is not there: %q", says)
 	}
 	run(t, 1, "serve", "--dir", dir, "--id", "1", "--listen", a[0], "--raft", a[1])
+	if _, says := run(t, 1, "status", "--dir", t.TempDir()); !strings.Contains(says, "hub init") {
+		t.Errorf("a directory that is no hub's: %q", says)
+	}
 	out, _ := run(t, 0, "init", "--dir", dir, "--name", "云岭区")
 	if !strings.Contains(out, "admin") {
 		t.Errorf("init does not tell the operator: %q", out)
@@ -399,7 +402,14 @@ func TestThreeNodesOutliveTheirLeader(t *testing.T) {
 		t.Errorf("healthz of a lone node: %v %v", r, err)
 	}
 	facts(t, &got, "digest", "--school", aSchool, "--dir", dead.dir) // old, but there
-	for _, p := range alive {
+	// All of them gone: a command says so soon, too.
+	dead.kill(syscall.SIGKILL)
+	began = time.Now()
+	facts(t, &s, "status", "--dir", dead.dir)
+	if took := time.Since(began); s.Ready || s.Why == "" || took > 10*time.Second {
+		t.Errorf("status of a cluster that is down took %v: %+v", took, s)
+	}
+	for _, p := range nodes {
 		p.start()
 	}
 	for _, p := range nodes {

@@ -49,7 +49,7 @@ func issue(cmd *cobra.Command, q node.TokenRequest, id string) error {
 
 func listNodesCommand() *cobra.Command {
 	return &cobra.Command{Use: "list", Short: "hub.cmd_node_list", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return through(cmd, func(ctx context.Context, d *door) error {
+		return glance(cmd, func(ctx context.Context, d *door) error {
 			var s node.Status
 			if err := d.get(ctx, "/v1/status", nil, &s); err != nil {
 				return err

@@ -14,7 +14,7 @@ import (
 
 func statusCommand() *cobra.Command {
 	return &cobra.Command{Use: "status", Short: "hub.cmd_status", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return through(cmd, func(ctx context.Context, d *door) error {
+		return glance(cmd, func(ctx context.Context, d *door) error {
 			var s node.Status
 			if err := d.get(ctx, "/v1/status", nil, &s); err != nil {
 				return err

@@ -42,6 +42,13 @@ func LoadSettings(dir string) (s Settings, err error) {
 	return s, nil
 }
 
+// Settled reports whether dir is a node's: its settings are there.
+func Settled(dir string) bool {
+	var s Settings
+	_, err := os.Stat(s.path(dir))
+	return err == nil
+}
+
 func (s *Settings) save(dir string) error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err == nil {
