@@ -59,10 +59,37 @@ func daysIn(y, m int) int {
 func (d Date) time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 
 // String is yyyy-mm-dd.
-func (d Date) String() string { return d.time().Format(time.DateOnly) }
+func (d Date) String() string {
+	b, ok := d.ascii()
+	if !ok {
+		return d.time().Format(time.DateOnly)
+	}
+	return string(b[:])
+}
 
 // Month is yyyy-mm.
-func (d Date) Month() string { return d.time().Format("2006-01") }
+func (d Date) Month() string {
+	b, ok := d.ascii()
+	if !ok {
+		return d.time().Format("2006-01")
+	}
+	return string(b[:7])
+}
+
+// ascii is yyyy-mm-dd; ok is false for years that are not of four digits.
+func (d Date) ascii() (b [10]byte, ok bool) {
+	y, m, day := d.time().Date()
+	if y < 0 || y > 9999 {
+		return b, false
+	}
+	pair := func(i, n int) { b[i], b[i+1] = '0'+byte(n/10), '0'+byte(n%10) }
+	pair(0, y/100)
+	pair(2, y%100)
+	b[4], b[7] = '-', '-'
+	pair(5, int(m))
+	pair(8, day)
+	return b, true
+}
 
 // SchoolYear is the year in which the date's school year began: it turns on
 // 1 August.

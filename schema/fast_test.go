@@ -35,6 +35,21 @@ func TestParseDateAsTimeDoes(t *testing.T) {
 	})
 }
 
+func TestDatesAreWrittenAsTimeDoes(t *testing.T) {
+	check := func(d Date) {
+		t.Helper()
+		if at := d.time(); d.String() != at.Format(time.DateOnly) || d.Month() != at.Format("2006-01") {
+			t.Errorf("%d: %s, %s; time says %s", d, d.String(), d.Month(), at.Format(time.DateOnly))
+		}
+	}
+	for d := DateOf(1895, 1, 1); d < DateOf(2105, 1, 1); d++ {
+		check(d)
+	}
+	for _, d := range []Date{DateOf(0, 1, 1), DateOf(0, 1, 1) - 1, DateOf(9999, 12, 31), DateOf(9999, 12, 31) + 1, 1<<31 - 1, -1 << 31} {
+		check(d)
+	}
+}
+
 func TestClassFoldedMeansFolded(t *testing.T) {
 	odd := []rune(" \t\n\r()/（）／！～Ａ\u3000\u00a0\u200b\ufeff\ufffd一班1a\x00")
 	rapid.Check(t, func(t *rapid.T) {

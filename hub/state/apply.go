@@ -12,6 +12,7 @@ func (s *State) ApplyBatch(entries []LogEntry) ([][]byte, error) {
 	}
 	at := s.progress()
 	b := &batch{s: s, at: at, redo: at, dirty: map[saver]struct{}{}, feeds: map[string]*chunk{}}
+	s.slab.reset()
 	b.txn = s.db.NewTransaction(true)
 	results := make([][]byte, len(entries))
 	for i := range entries {

@@ -79,7 +79,7 @@ func (b *batch) set(key, value []byte) {
 	n := len(key) + len(value)
 	b.bytes, b.itemBytes = b.bytes+n, b.itemBytes+n
 	b.keys, b.itemKeys = b.keys+1, b.itemKeys+1
-	b.fail("set key", b.txn.SetEntry(&badger.Entry{Key: key, Value: value}))
+	b.fail("set key", b.txn.SetEntry(b.s.slab.entry(key, value)))
 }
 
 func (b *batch) delete(key []byte) {
@@ -154,6 +154,7 @@ func (b *batch) commit() {
 	b.s.schools.trim()
 	b.s.devices.trim()
 	b.bytes, b.keys = 0, 0
+	b.s.slab.reset()
 	b.txn = b.s.db.NewTransaction(true)
 }
 

@@ -86,8 +86,8 @@ func (b *batch) put(was *change.Doc, at place, d *change.Doc, by change.ChainID,
 		next.other = at.other
 	}
 	k := keyOf(d)
-	size := placeSize + 64 + len(d.ID) + 64*len(d.Cells)
-	b.set(docKey(k), frame.AppendDoc(appendPlace(make([]byte, 0, size), next), d))
+	key := b.s.slab.put(appendDocKey(b.s.slab.take(), k))
+	b.set(key, b.s.slab.put(frame.AppendDoc(appendPlace(b.s.slab.take(), next), d)))
 
 	sees, saw := viewersOf(d), viewersOf(was)
 	minus, plus := digest.Of(was), digest.Of(d)

@@ -110,7 +110,7 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 
 // pack applies the entries of a pack that continues its chain.
 func (b *batch) pack(p *session.Push, d *device, c *chain, known bool, ack *session.Ack) error {
-	u, err := frame.Unpack(p.Pack, c.table, c.id)
+	u, err := b.s.unpacker.Unpack(p.Pack, c.table, c.id)
 	switch {
 	case errors.Is(err, frame.ErrLimit):
 		return frame.ErrLimit
@@ -250,7 +250,8 @@ func (b *batch) merge(w *writer, k DocKey, e *change.Entry) (was *change.Doc, at
 	if bad != nil {
 		return
 	}
-	d, losses = change.Merge(was, e, change.Author{Chain: w.chain, Role: role, Clock: w.clock})
+	d = &b.s.merged // good until the next entry
+	losses = change.MergeInto(d, was, e, change.Author{Chain: w.chain, Role: role, Clock: w.clock})
 	d.Scope = k.Scope
 	if len(losses) > 0 { // what won is checked with the document
 		if bad = checkFields(e); bad != nil {

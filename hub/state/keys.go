@@ -54,7 +54,10 @@ func nameKey(prefix byte, name string) []byte {
 }
 
 func docKey(k DocKey) []byte {
-	b := make([]byte, 0, 1+len(k.Scope)+3+len(k.ID))
+	return appendDocKey(make([]byte, 0, 1+len(k.Scope)+3+len(k.ID)), k)
+}
+
+func appendDocKey(b []byte, k DocKey) []byte {
 	b = append(append(append(b, keyDoc), k.Scope...), 0)
 	b = binary.BigEndian.AppendUint16(b, uint16(k.Kind))
 	return append(b, k.ID...)

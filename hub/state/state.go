@@ -13,6 +13,7 @@ import (
 
 	"shangu/sync/change"
 	"shangu/sync/disk"
+	"shangu/sync/frame"
 )
 
 // Options of Open. The zero value is good.
@@ -53,6 +54,9 @@ type State struct {
 	chains   *lru[change.ChainID, *chain]
 	schools  *lru[string, *viewer]
 	devices  *lru[[16]byte, *device]
+	unpacker frame.Unpacker
+	merged   change.Doc // what the entry at hand makes of its document
+	slab     slab
 
 	// beforeCommit, set by tests alone, fails a transaction before it is
 	// committed.

@@ -79,6 +79,14 @@ type Doc struct {
 	Cells []Cell // sorted by key
 }
 
+// Len is the number of fields that are set.
+func (d *Doc) Len() int {
+	if d == nil {
+		return 0
+	}
+	return len(d.Cells)
+}
+
 // Find returns the cell of a key.
 func (d *Doc) Find(k schema.Key) (Cell, bool) {
 	if d == nil {
@@ -110,8 +118,7 @@ func search(cells []Cell, k schema.Key) (int, bool) {
 
 // Value returns the value of a plain field, "" when unset.
 func (d *Doc) Value(n schema.FieldNum) schema.Value {
-	c, _ := d.Find(schema.Key{Num: n})
-	return c.Value
+	return d.Lookup(schema.Key{Num: n})
 }
 
 // Void reports whether the document was voided.
@@ -119,8 +126,13 @@ func (d *Doc) Void() bool { return !d.Value(schema.FieldVoid).IsNil() }
 
 // Lookup lets schema read the document without knowing this package.
 func (d *Doc) Lookup(k schema.Key) schema.Value {
-	c, _ := d.Find(k)
-	return c.Value
+	if d == nil {
+		return ""
+	}
+	if i, ok := search(d.Cells, k); ok {
+		return d.Cells[i].Value
+	}
+	return ""
 }
 
 // Each calls f for every set field in key order.

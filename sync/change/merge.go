@@ -43,12 +43,17 @@ const maxAlso = 4
 // both sides applies without fuss. Otherwise the field's owner wins, then the
 // later corrected time, then the greater version; the loser is returned.
 func Merge(d *Doc, e *Entry, a Author) (*Doc, []Loss) {
-	out := &Doc{Scope: e.Scope, Kind: e.Kind, ID: e.ID}
+	out := &Doc{Cells: make([]Cell, 0, d.Len()+len(e.Fields))}
+	return out, MergeInto(out, d, e, a)
+}
+
+// MergeInto is Merge into a document whose memory is used again: what out held
+// before is gone. out must not be d.
+func MergeInto(out, d *Doc, e *Entry, a Author) []Loss {
+	*out = Doc{Scope: e.Scope, Kind: e.Kind, ID: e.ID, Cells: out.Cells[:0]}
 	if d != nil {
 		out.Scope = d.Scope
-		out.Cells = append(make([]Cell, 0, len(d.Cells)+len(e.Fields)), d.Cells...)
-	} else {
-		out.Cells = make([]Cell, 0, len(e.Fields))
+		out.Cells = append(out.Cells, d.Cells...)
 	}
 	var losses []Loss
 	at := a.Clock.Correct(e)
@@ -77,7 +82,7 @@ func Merge(d *Doc, e *Entry, a Author) (*Doc, []Loss) {
 			losses = append(losses, Loss{f.Key, next, cur})
 		}
 	}
-	return out, losses
+	return losses
 }
 
 // beats reports whether a new cell wins over the present one.

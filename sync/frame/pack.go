@@ -168,16 +168,31 @@ func peek(pack []byte) (h Head, coding byte, body []byte, err error) {
 // Head.First and Head.Prev with the chain's tip before, and recomputes the
 // chain over Bytes.
 func Unpack(pack []byte, t *Table, chain change.ChainID) (*Unpacked, error) {
+	return new(Unpacker).Unpack(pack, t, chain)
+}
+
+// Unpacker is Unpack for one pack after the other, in the same memory.
+type Unpacker struct {
+	u       Unpacked
+	entries []change.Entry
+	fields  []change.Field
+	raw     []byte
+}
+
+// Unpack is as the function of that name. What it returns is good until the
+// next call, but for texts and values.
+func (p *Unpacker) Unpack(pack []byte, t *Table, chain change.ChainID) (*Unpacked, error) {
 	h, coding, body, err := peek(pack)
 	if err != nil {
 		return nil, err
 	}
-	u := &Unpacked{Head: h}
+	u := &p.u
+	*u = Unpacked{Head: h, Entries: u.Entries[:0], Bytes: u.Bytes[:0]}
 	switch coding {
 	case codingWhole:
 		err = u.whole(body, t, chain)
 	case codingModel, codingDict1:
-		err = u.model(coding, body, t, chain)
+		err = p.model(coding, body, t, chain)
 	default:
 		err = fmt.Errorf("%w: coding %d", ErrFormat, coding)
 	}
@@ -216,7 +231,8 @@ func (u *Unpacked) whole(body []byte, t *Table, chain change.ChainID) error {
 	return nil
 }
 
-func (u *Unpacked) model(coding byte, body []byte, t *Table, chain change.ChainID) error {
+func (p *Unpacker) model(coding byte, body []byte, t *Table, chain change.ChainID) error {
+	u := &p.u
 	n, k := binary.Uvarint(body)
 	if k <= 0 || n > uint64(len(body)-k) || uint64(u.Head.Count) > 8*n {
 		return fmt.Errorf("%w: bad length", ErrFormat)
@@ -228,9 +244,11 @@ func (u *Unpacked) model(coding byte, body []byte, t *Table, chain change.ChainI
 			return err
 		}
 	}
-	c := codec{t: t, chain: chain, r: bitReader{b: body[k : k+int(n)]}, text: texts}
+	c := codec{t: t, chain: chain, r: bitReader{b: body[k : k+int(n)]}, text: texts, fields: p.fields[:0]}
 	lines, state := t.Len(), t.model.clone()
-	if err := u.decode(&c); err != nil {
+	err := p.decode(&c)
+	p.fields = c.fields
+	if err != nil {
 		t.truncate(lines)
 		t.model = state
 		return err
@@ -238,14 +256,16 @@ func (u *Unpacked) model(coding byte, body []byte, t *Table, chain change.ChainI
 	return nil
 }
 
-func (u *Unpacked) decode(c *codec) error {
-	entries := make([]change.Entry, u.Head.Count)
-	u.Entries = make([]*change.Entry, u.Head.Count)
-	u.Bytes = make([][]byte, u.Head.Count)
-	raw := make([]byte, 0, u.Head.Raw)
-	for i := range entries {
-		e := &entries[i]
-		e.Seq = u.Head.First + uint64(i)
+func (p *Unpacker) decode(c *codec) error {
+	u := &p.u
+	p.entries = slices.Grow(p.entries[:0], u.Head.Count)[:u.Head.Count]
+	u.Entries = slices.Grow(u.Entries, u.Head.Count)[:u.Head.Count]
+	u.Bytes = slices.Grow(u.Bytes, u.Head.Count)[:u.Head.Count]
+	p.raw = slices.Grow(p.raw[:0], u.Head.Raw)
+	raw := p.raw
+	for i := range p.entries {
+		e := &p.entries[i]
+		*e = change.Entry{Seq: u.Head.First + uint64(i)}
 		if c.entry(e); c.r.over {
 			c.fail("cut short")
 		}

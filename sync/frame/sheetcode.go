@@ -366,10 +366,11 @@ func (c *codec) build(e *change.Entry, s *sheet, roster []uint32) {
 // room returns an empty slice for n fields, cut from a larger one.
 func (c *codec) room(n int) []change.Field {
 	if cap(c.fields)-len(c.fields) < n {
-		c.fields = make([]change.Field, 0, max(n, 64))
+		c.fields = make([]change.Field, 0, max(n, 64, min(2*cap(c.fields), 512)))
 	}
 	from := len(c.fields)
 	c.fields = c.fields[:from+n]
+	clear(c.fields[from:])
 	return c.fields[from : from : from+n]
 }
 
