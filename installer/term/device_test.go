@@ -228,6 +228,8 @@ func TestBackupArrivesOnce(t *testing.T) {
 		h.holds()
 	}
 
+	h.newerStands(dir, again)
+
 	// Nothing is made of what is not whole.
 	whole, err := os.ReadFile(file)
 	if err != nil {
@@ -244,5 +246,49 @@ func TestBackupArrivesOnce(t *testing.T) {
 		if entries, err := os.ReadDir(into); err == nil && len(entries) > 1 { // its lock
 			t.Fatalf("%s: %v", name, entries)
 		}
+	}
+}
+
+// newerStands: a mark that is pending in a backup and was changed afterwards
+// comes back with the restored store as the loser of a conflict.
+func (h *hub) newerStands(dir, again string) {
+	b := h.b
+	b.t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "demo", "yunling", "schools", deviceSchool, "attendance.csv"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	file := filepath.Join(b.work, "attendance.csv")
+	record := func(status string) {
+		b.t.Helper()
+		out := strings.Replace(string(data), ",absent,", ","+status+",", 1)
+		if err := os.WriteFile(file, []byte(out), 0o600); err != nil || out == string(data) {
+			b.t.Fatal("the sample has no such mark", err)
+		}
+		b.must("agent", "import", "attendance", file, "--dir", dir)
+	}
+	record("leave")
+	late := filepath.Join(b.work, "late.tgz")
+	b.must("agent", "backup", late, "--dir", dir)
+	// Times are whole seconds: in the same one, neither is newer.
+	second := time.Now().Unix()
+	b.until("the next second", 3*time.Second, func() error {
+		if now := time.Now().Unix(); now <= second {
+			return fmt.Errorf("it is %d", now)
+		}
+		return nil
+	})
+	record("early")
+	b.must("agent", "sync", "--dir", dir)
+	os.RemoveAll(again)
+	b.must("agent", "restore", late, "--dir", again)
+	b.must("agent", "sync", "--dir", again)
+	if s := b.agentStatus(again); s.Pending != 0 || s.Conflicts != 1 || s.Quarantined != 0 {
+		b.t.Fatalf("%+v", s)
+	}
+	// Importing what the newer one says changes nothing: it stands.
+	var got struct{ Entries, Changed int }
+	if err := b.ask(&got, "agent", "import", "attendance", file, "--dry-run", "--dir", again); err != nil || got.Changed != 0 {
+		b.t.Fatalf("%+v, %v", got, err)
 	}
 }
