@@ -31,6 +31,11 @@ func importCommand() *cobra.Command {
 		}
 		// The service may not see the file, so its bytes go through the door.
 		data, err := intake.ReadFile(args[1])
+		if m := text.Of(err); m != nil {
+			ps := &table.Problems{}
+			ps.Add(table.Problem{Message: m})
+			return sayProblems(cmd, ps)
+		}
 		if err != nil {
 			return err
 		}

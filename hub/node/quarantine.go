@@ -21,7 +21,8 @@ type Quarantined struct {
 	Reason  string             `json:"reason"`  // in words
 	Code    string             `json:"code"`    // the same as schema/text codes it
 	Kind    string             `json:"kind"`    // of the entry; "" if it cannot be read
-	Doc     string             `json:"doc"`     // id of the document that it wanted to change
+	Scope   string             `json:"scope"`   // whose document it wanted to change: a school, or the district
+	Doc     string             `json:"doc"`     // id of that document
 	Account string             `json:"account"` // who saved it
 	By      string             `json:"by,omitempty"`
 	Note    string             `json:"note,omitempty"`
@@ -49,6 +50,9 @@ func showQuarantined(q state.Quarantined) Quarantined {
 		return out
 	}
 	out.Kind, out.Doc, out.Account = e.Kind.String(), e.ID, e.Account
+	if out.Scope = e.Scope; out.Scope == "" {
+		out.Scope = q.School
+	}
 	for _, f := range e.Fields {
 		name := "field-" + strconv.Itoa(int(f.Key.Num))
 		if known, ok := schema.FieldOf(e.Kind, f.Key.Num); ok {

@@ -27,6 +27,8 @@ func (p *Problem) In(l text.Lang) string {
 		return where + p.Message.In(l)
 	case p.Column == "":
 		return where + text.New("table.at_line", "line", p.Line, "message", p.Message).In(l)
+	case p.Cell == "": // of a column that is not there
+		return where + text.New("table.at_column", "line", p.Line, "column", p.Column, "message", p.Message).In(l)
 	}
 	return where + text.New("table.at_cell", "line", p.Line, "column", p.Column, "cell", p.Cell, "message", p.Message).In(l)
 }

@@ -1,0 +1,96 @@
+package term
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// An entry that breaks a rule waits at the district, those behind it go on, and
+// when an operator has settled it the school's own count goes back.
+func TestQuarantineIsSettled(t *testing.T) {
+	b := newBench(t)
+	hub, agent, listen := filepath.Join(b.work, "hub"), filepath.Join(b.work, "agent"), freePort(t)
+	b.must("hub", "init", "--dir", hub)
+	if err := b.start("hub", "hub", "serve", "--dir", hub, "--id", "n1", "--listen", listen, "--raft", freePort(t)); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the hub to be ready", 30*time.Second, func() error {
+		var s hubStatus
+		err := b.ask(&s, "hub", "status", "--dir", hub)
+		if err == nil && !s.Ready {
+			err = fmt.Errorf("%+v", s)
+		}
+		return err
+	})
+	b.must("hub", "district", "load", filepath.Join("testdata", "yunling", "district"), "--dir", hub)
+	const school = "2199109011"
+	var token struct{ Token string }
+	if err := b.ask(&token, "hub", "token", "--school", school, "--dir", hub); err != nil {
+		t.Fatal(err)
+	}
+	b.must("agent", "enroll", "--dir", agent, "--hub", "https://"+listen, "--token", token.Token)
+
+	table := func(name, data string) string {
+		path := filepath.Join(b.work, name)
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	b.must("agent", "import", "roster", table("roster.csv", "学籍号,姓名,年级,班级,入学年月\nG990109201910090934,陆宇一,一年级,一年级（1）班,2026-09\n"), "--dir", agent)
+	sheets := func(days ...int) string {
+		out := "date,session,class,student_id,status\n"
+		for _, d := range days {
+			out += fmt.Sprintf("2026-09-%02d,am,一年级（1）班,,taken\n", d)
+		}
+		return out
+	}
+	// The hub has a limit on names that an agent of another version may not have.
+	b.must("agent", "import", "attendance", table("bad.csv", sheets(1, 2)), "--dir", agent, "--account", strings.Repeat("x", 300))
+	b.must("agent", "import", "attendance", table("good.csv", sheets(3)), "--dir", agent)
+
+	expect := func(quarantined, sheets int) {
+		t.Helper()
+		b.must("agent", "sync", "--dir", agent)
+		var s struct{ Pending, Quarantined int }
+		if err := b.ask(&s, "agent", "status", "--dir", agent); err != nil || s.Pending != 0 || s.Quarantined != quarantined {
+			t.Errorf("the agent has %+v, %v; want %d in quarantine", s, err, quarantined)
+		}
+		var rows []struct {
+			School              string
+			Quarantined, Sheets int
+		}
+		if err := b.ask(&rows, "hub", "report", "summary", "--dir", hub); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			if r.School == school && (r.Quarantined != quarantined || r.Sheets != sheets) {
+				t.Errorf("the hub has %+v; want %d in quarantine, %d sheets", r, quarantined, sheets)
+			}
+		}
+		if a, h := b.must("agent", "digest", "--dir", agent, "--json"), b.must("hub", "digest", "--school", school, "--dir", hub, "--json"); !bytes.Equal(a, h) {
+			t.Errorf("digests differ: %s, %s", a, h)
+		}
+	}
+	expect(2, 1)
+	var found []struct{ Ref, Scope, Doc, State, Reason string }
+	if err := b.ask(&found, "hub", "quarantine", "list", "--dir", hub); err != nil || len(found) != 2 || found[0].Reason == "" ||
+		found[0].Scope != school || found[0].Doc != "2026-09-01/am/2026/一年级（1）班" || found[0].State != "waiting" {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	if out := b.must("hub", "quarantine", "show", found[0].Ref, "--dir", hub); !bytes.Contains(out, []byte(found[0].Doc)) {
+		t.Errorf("shown: %s", out)
+	}
+	b.must("hub", "quarantine", "fix", found[0].Ref, "--dir", hub)
+	expect(1, 2)
+	b.must("hub", "quarantine", "drop", found[1].Ref, "--dir", hub)
+	expect(0, 2)
+	if err := b.ask(&found, "hub", "quarantine", "list", "--dir", hub); err != nil || len(found) != 0 {
+		t.Errorf("still waiting: %+v, %v", found, err)
+	}
+}
