@@ -29,13 +29,18 @@ func ReadFile(name string) ([]byte, error) {
 
 // Open opens a person's file, with the messages of ReadFile.
 func Open(name string) (*os.File, error) {
+	// Opening a pipe would wait for somebody to write into it.
+	switch info, err := os.Stat(name); {
+	case err != nil:
+		return nil, unreadable(name, err)
+	case info.IsDir():
+		return nil, text.New("intake.directory", "file", name)
+	case !info.Mode().IsRegular():
+		return nil, unreadable(name, errors.New("not a regular file"))
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, unreadable(name, err)
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
-		return nil, text.New("intake.directory", "file", name)
 	}
 	return f, nil
 }

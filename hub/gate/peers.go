@@ -79,7 +79,13 @@ func (p *Peers) sync(ctx context.Context, api string, c session.Caller, body []b
 	return a, nil
 }
 
+// callPatience is how long another node may take to answer. A leader that hangs
+// must not hold up this node's places until every school has given up.
+const callPatience = 30 * time.Second
+
 func (p *Peers) post(ctx context.Context, api, path string, body []byte, h http.Header) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, callPatience)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base(api)+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err

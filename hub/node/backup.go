@@ -51,8 +51,10 @@ type BackupHead struct {
 // errBackup says that a file is no whole backup.
 var errBackup = errors.New("node: not a whole backup")
 
-// backup streams a backup.
+// backup streams a backup, of what the cluster has if it can be reached, else
+// of what this node has, and says so.
 func (n *Node) backup(w http.ResponseWriter, r *http.Request) {
+	n.freshen(w, r)
 	view, err := n.State.Snapshot()
 	if err != nil {
 		refuse(w, err)
