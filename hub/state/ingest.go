@@ -20,6 +20,7 @@ import (
 const (
 	maxDoc     = 64 << 10 // canonical bytes
 	maxFields  = 512      // of one entry: each may lose and become a card
+	maxItem    = 256      // bytes of a map field's item, which the id of such a card holds
 	maxAccount = 256      // bytes of a writer's name, which each such card holds
 )
 
@@ -171,10 +172,14 @@ func (b *batch) verdicts(chain change.ChainID, after uint64) []session.Verdict {
 	return vs
 }
 
+// maxVerdicts bounds an answer's verdicts. An agent that has missed more takes
+// those beyond for applied, and finds by its digests what was not.
+const maxVerdicts = 4096
+
 func verdictsAfter(txn *badger.Txn, chain change.ChainID, after uint64) (vs []session.Verdict, err error) {
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: idKey(keyException, chain[:]), PrefetchValues: true, PrefetchSize: 16})
 	defer it.Close()
-	for it.Seek(chainSeqKey(keyException, chain, after+1)); it.Valid(); it.Next() {
+	for it.Seek(chainSeqKey(keyException, chain, after+1)); it.Valid() && len(vs) < maxVerdicts; it.Next() {
 		var v verdict
 		if err := it.Item().Value(func(p []byte) error { return decode(p, &v) }); err != nil {
 			return nil, err

@@ -23,6 +23,11 @@ func checkEntry(k DocKey, e *change.Entry) *text.Message {
 	case len(e.Fields) > maxFields:
 		return text.New("state.too_many_fields", "count", len(e.Fields), "max", maxFields)
 	}
+	for i := range e.Fields {
+		if len(e.Fields[i].Key.Sub) > maxItem {
+			return text.New("state.bad_item", "max", maxItem)
+		}
+	}
 	return nil
 }
 
