@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"shangu/hub/bench"
 	"shangu/installer/host/cli"
 )
 
@@ -414,5 +415,23 @@ func TestThreeNodesOutliveTheirLeader(t *testing.T) {
 	}
 	for _, p := range nodes {
 		p.ready()
+	}
+}
+
+// The benchmark itself, in its shortest form: three nodes, and pushes that
+// become durable beside the bare raft figure.
+func TestBench(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts three more nodes")
+	}
+	var r bench.Result
+	facts(t, &r, "bench", "--for", "500ms", "--schools", "1,2")
+	if r.Documents != 25 || r.Raft.Commands <= 0 || len(r.Runs) != 2 {
+		t.Fatalf("%+v", r)
+	}
+	for i, run := range r.Runs {
+		if run.Schools != i+1 || run.Pushes == 0 || run.Failures != 0 || run.Documents <= 0 || run.P99 <= 0 {
+			t.Errorf("%+v", run)
+		}
 	}
 }

@@ -70,12 +70,7 @@ func Measure(ctx context.Context, o Options) (*Result, error) {
 		run.Anonymous, run.Resident = float64(after.anonymous)/1e6, float64(after.resident)/1e6
 		res.Runs = append(res.Runs, run)
 	}
-	res.Raft = Raft{Commands: rate, Proposers: proposers}
-	if rate > 0 && res.PushBytes > 0 {
-		res.Raft.Documents = rate * commandSize / float64(res.PushBytes) * float64(res.Documents)
-		best := slices.MaxFunc(res.Runs, func(a, b Run) int { return int(a.Documents - b.Documents) })
-		res.OfRaftBest = fmt.Sprintf("%.1f %%", 100*best.Documents/res.Raft.Documents)
-	}
+	res.Raft = Raft{Commands: rate, MiB: rate * commandSize / (1 << 20), Proposers: proposers}
 	return res, nil
 }
 
