@@ -313,6 +313,7 @@ type viewer struct {
 	months map[string]*Month             // those in use
 	moved  map[digest.Bucket]struct{}    // sums changed in this transaction
 	turned map[string]struct{}           // months changed in this transaction
+	sheets frontier
 }
 
 // viewer returns a school's record, or the common one; it makes an empty one

@@ -89,6 +89,9 @@ func (b *batch) put(was *change.Doc, at place, d *change.Doc, by change.ChainID,
 	key := b.s.slab.put(appendDocKey(b.s.slab.take(), k))
 	b.set(key, b.s.slab.put(frame.AppendDoc(appendPlace(b.s.slab.take(), next), d)))
 
+	if d.Kind == schema.KindSheet {
+		b.viewer(d.Scope).sheets.add(d.ID)
+	}
 	sees, saw := viewersOf(d), viewersOf(was)
 	minus, plus := digest.Of(was), digest.Of(d)
 	bucket, old := digest.BucketOf(d), digest.Bucket{}

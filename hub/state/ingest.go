@@ -146,7 +146,7 @@ func (b *batch) pack(p *session.Push, d *device, c *chain, known bool, ack *sess
 
 // near is a chain's greatest checkpoint at or before seq.
 func (b *batch) near(c *chain, seq uint64) frame.Tip {
-	if seq >= c.tip.Seq {
+	if seq >= c.tip.Seq || b.err != nil {
 		return c.tip
 	}
 	tip, err := checkpointBefore(b.txn, c.id, seq)
@@ -167,6 +167,9 @@ func checkpointBefore(txn *badger.Txn, chain change.ChainID, seq uint64) (frame.
 }
 
 func (b *batch) verdicts(chain change.ChainID, after uint64) []session.Verdict {
+	if b.err != nil {
+		return nil
+	}
 	vs, err := verdictsAfter(b.txn, chain, after)
 	b.fail("read verdicts", err)
 	return vs
@@ -250,7 +253,9 @@ func (b *batch) merge(w *writer, k DocKey, e *change.Entry) (was *change.Doc, at
 	if bad = checkEntry(k, e); bad != nil {
 		return
 	}
-	was, at = b.doc(k)
+	if k.Scope != w.school || !b.isNew(k) {
+		was, at = b.doc(k)
+	}
 	role, bad := b.roleOf(w, k, e, was)
 	if bad != nil {
 		return

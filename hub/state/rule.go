@@ -82,6 +82,9 @@ func (b *batch) roleOf(w *writer, k DocKey, e *change.Entry, was *change.Doc) (s
 // partners reports whether an agreement names both the writer's school and
 // another one.
 func (b *batch) partners(w *writer, school string) bool {
+	if b.err != nil {
+		return false
+	}
 	if w.partners == nil {
 		w.partners = map[string]bool{}
 		it := b.txn.NewIterator(badger.IteratorOptions{Prefix: foreignKey(w.school, DocKey{Scope: schema.DistrictScope, Kind: schema.KindAgreement})})

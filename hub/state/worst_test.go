@@ -27,8 +27,8 @@ func TestTheWorstEntriesFitInATransaction(t *testing.T) {
 		"many losses":    {fields(maxFields, strings.Repeat("a", 14)), fields(maxFields, strings.Repeat("b", 14)), strings.Repeat("d", maxID), strings.Repeat("x", maxAccount/4), change.Conflict},
 		"a long field":   {fields(1, strings.Repeat("a", 15<<10)), fields(1, strings.Repeat("b", 15<<10)), "d", "x", change.Conflict},
 		"a field of a long name": {
-			[]change.Field{{Key: schema.Key{Num: 9, Sub: strings.Repeat("s", 15<<10)}, Value: schema.Str("a")}},
-			[]change.Field{{Key: schema.Key{Num: 9, Sub: strings.Repeat("s", 15<<10)}, Value: schema.Str("b")}}, "d", "x", change.Conflict},
+			[]change.Field{{Key: schema.Key{Num: 9, Sub: strings.Repeat("s", maxItem)}, Value: schema.Str("a")}},
+			[]change.Field{{Key: schema.Key{Num: 9, Sub: strings.Repeat("s", maxItem)}, Value: schema.Str("b")}}, "d", "x", change.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, q := newPen(schoolA, 1), newPen(schoolA, 2)
