@@ -117,7 +117,7 @@ func (w *world) write(nodes []*Node, pens []*pen, each int) *sync.WaitGroup {
 					if w.ctx.Err() != nil {
 						return
 					}
-					time.Sleep(50 * time.Millisecond) // an agent's backoff, in the bubble's time
+					<-time.After(50 * time.Millisecond) // an agent's backoff, in the bubble's time
 				}
 			}
 		})

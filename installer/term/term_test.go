@@ -1,5 +1,3 @@
-// Package term is the system test: the programs as a district would run them,
-// through a term in the mountains. It has tests only.
 package term
 
 import (
