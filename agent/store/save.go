@@ -95,15 +95,8 @@ type draft struct {
 	docs    map[docKey]*change.Doc // as readers will see them
 }
 
-// maxAccount is the longest name of an account in bytes; the hub takes no
-// longer one.
-const maxAccount = 256
-
 // draft makes the entries of a Save. It changes nothing.
 func (s *Store) draft(account string, edits []Edit) (*draft, error) {
-	if len(account) > maxAccount {
-		return &draft{}, said(ErrTooLarge, fmt.Errorf("account of %d bytes", len(account)), "store.bad_account", "max", maxAccount)
-	}
 	d := &draft{docs: make(map[docKey]*change.Doc, len(edits))}
 	now := s.o.Now()
 	next := change.Entry{

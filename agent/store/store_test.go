@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"shangu/schema"
@@ -495,17 +494,5 @@ func TestForeignReceiptsAreRefused(t *testing.T) {
 	}
 	if st := s.Status(); st.Pending != 1 || st.Broken != nil {
 		t.Fatalf("%+v", st)
-	}
-}
-
-func TestALongAccountIsRefused(t *testing.T) {
-	s := open(t, t.TempDir(), Options{})
-	defer s.Close()
-	edit := Edit{Kind: schema.KindTraining, ID: "t1", Fields: []FieldEdit{{Key: schema.Key{Num: schema.TrainingTitle}, Value: schema.Str("x")}}}
-	if _, err := s.Save(context.Background(), strings.Repeat("张", 86), []Edit{edit}); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("an account of 258 bytes: %v", err)
-	}
-	if st := s.Status(); st.Pending != 0 {
-		t.Errorf("something was saved: %+v", st)
 	}
 }
