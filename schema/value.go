@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"encoding/binary"
 	"errors"
 	"math"
 	"unicode/utf8"
@@ -30,7 +29,7 @@ func Int(n int64) Value {
 		return oneByte[byte(n)]
 	}
 	var b [9]byte
-	return Value(appendInt(b[:0], n))
+	return Value(AppendInt(b[:0], n))
 }
 
 // oneByte are the texts of one byte: small numbers, and headers of short texts.
@@ -54,12 +53,12 @@ func Str(s string) Value {
 	if len(s) <= 31 {
 		return oneByte[0xa0|len(s)] + Value(s)
 	}
-	return Value(appendStr(make([]byte, 0, 5+len(s)), s))
+	return Value(AppendStr(make([]byte, 0, 5+len(s)), s))
 }
 
 // List encodes an array of values.
 func List(vs ...Value) Value {
-	b := appendArray(nil, len(vs))
+	b := AppendArray(nil, len(vs))
 	for _, v := range vs {
 		if v == "" {
 			v = Nil
@@ -160,71 +159,12 @@ func scan(b string, depth int) int {
 }
 
 // Bin encodes bytes.
-func Bin(p string) Value {
-	var b []byte
-	switch n := len(p); {
-	case n <= math.MaxUint8:
-		b = append(b, 0xc4, byte(n))
-	case n <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, 0xc5), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, 0xc6), uint32(n))
-	}
-	return Value(append(b, p...))
-}
+func Bin(p string) Value { return Value(AppendBin(nil, p)) }
 
 // Bin returns the bytes in v; ok is false when v holds none.
 func (v Value) Bin() (p string, ok bool) {
 	p, rest, ok := readBin(string(v))
 	return p, ok && rest == ""
-}
-
-func appendInt(b []byte, n int64) []byte {
-	switch {
-	case n >= 0 && n <= 0x7f:
-		return append(b, byte(n))
-	case n < 0 && n >= -32:
-		return append(b, byte(n))
-	case n >= 0 && n <= math.MaxUint8:
-		return append(b, 0xcc, byte(n))
-	case n >= 0 && n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(b, 0xcd), uint16(n))
-	case n >= 0 && n <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(b, 0xce), uint32(n))
-	case n >= 0:
-		return binary.BigEndian.AppendUint64(append(b, 0xcf), uint64(n))
-	case n >= math.MinInt8:
-		return append(b, 0xd0, byte(n))
-	case n >= math.MinInt16:
-		return binary.BigEndian.AppendUint16(append(b, 0xd1), uint16(n))
-	case n >= math.MinInt32:
-		return binary.BigEndian.AppendUint32(append(b, 0xd2), uint32(n))
-	}
-	return binary.BigEndian.AppendUint64(append(b, 0xd3), uint64(n))
-}
-
-func appendStr(b []byte, s string) []byte {
-	switch n := len(s); {
-	case n <= 31:
-		b = append(b, 0xa0|byte(n))
-	case n <= math.MaxUint8:
-		b = append(b, 0xd9, byte(n))
-	case n <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, 0xda), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, 0xdb), uint32(n))
-	}
-	return append(b, s...)
-}
-
-func appendArray(b []byte, n int) []byte {
-	switch {
-	case n <= 15:
-		return append(b, 0x90|byte(n))
-	case n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(b, 0xdc), uint16(n))
-	}
-	return binary.BigEndian.AppendUint32(append(b, 0xdd), uint32(n))
 }
 
 // bigEndian reads the width bytes after the first of b.

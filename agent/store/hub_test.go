@@ -159,10 +159,6 @@ func (h *modelHub) Tip(_ context.Context, _ session.Caller, chain []byte, seq ui
 	return id, tip, near, session.ErrUnknownChain
 }
 
-func (h *modelHub) Verdicts(context.Context, change.ChainID, uint64) ([]session.Verdict, error) {
-	return nil, nil
-}
-
 func (h *modelHub) Pull(_ context.Context, _ session.Caller, chain change.ChainID, cursor uint64, budget int) (d session.Delta, err error) {
 	type item struct {
 		pos uint64

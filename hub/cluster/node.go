@@ -348,12 +348,6 @@ func (n *Node) Tip(ctx context.Context, c session.Caller, chain []byte, seq uint
 	return n.deps.State.Tip(c, chain, seq)
 }
 
-// Verdicts implements session.Hub from the local state. On the leader it sees
-// what the caller's Ingest committed.
-func (n *Node) Verdicts(ctx context.Context, chain change.ChainID, after uint64) ([]session.Verdict, error) {
-	return n.deps.State.Verdicts(chain, after)
-}
-
 // Pull implements session.Hub from the local state.
 func (n *Node) Pull(ctx context.Context, c session.Caller, chain change.ChainID, cursor uint64, budget int) (session.Delta, error) {
 	return n.deps.State.Pull(c, chain, cursor, budget)

@@ -247,11 +247,6 @@ func (n *node) Tip(_ context.Context, c session.Caller, chain []byte, seq uint64
 	return n.d.state.Tip(c, chain, seq)
 }
 
-// Verdicts implements session.Hub.
-func (n *node) Verdicts(_ context.Context, chain change.ChainID, after uint64) ([]session.Verdict, error) {
-	return n.d.state.Verdicts(chain, after)
-}
-
 // Pull implements session.Hub.
 func (n *node) Pull(_ context.Context, c session.Caller, chain change.ChainID, cursor uint64, budget int) (session.Delta, error) {
 	return n.d.state.Pull(c, chain, cursor, budget)

@@ -110,7 +110,7 @@ func (w *wire) length() int {
 
 func (w *wire) int64(v *int64) {
 	if w.dec == nil {
-		w.out, w.n = appendInt(w.out, *v), w.n+1
+		w.out, w.n = schema.AppendInt(w.out, *v), w.n+1
 	} else if w.next() {
 		*v, w.err = w.dec.DecodeInt64()
 	}
@@ -172,7 +172,7 @@ func (w *wire) str(v *string) {
 
 func (w *wire) bytes(v *[]byte) {
 	if w.dec == nil {
-		w.out, w.n = appendBin(w.out, *v), w.n+1
+		w.out, w.n = schema.AppendBin(w.out, *v), w.n+1
 	} else if w.next() {
 		*v, w.err = w.dec.DecodeBytes()
 	}
@@ -220,7 +220,7 @@ func listOf[T any](w *wire, v *[]T, each func(w *wire, item *T)) {
 	if w.dec == nil {
 		w.n++
 		outer := w.n
-		w.out = appendArray(w.out, len(*v))
+		w.out = schema.AppendArray(w.out, len(*v))
 		for i := range *v {
 			each(w, &(*v)[i])
 		}
@@ -251,42 +251,4 @@ func records[T any, P interface {
 	record
 }](w *wire, v *[]T) {
 	listOf(w, v, func(w *wire, item *T) { w.record(P(item)) })
-}
-
-func appendInt(b []byte, n int64) []byte {
-	switch {
-	case n >= -32 && n <= 0x7f:
-		return append(b, byte(n))
-	case n >= 0 && n <= math.MaxUint8:
-		return append(b, 0xcc, byte(n))
-	case n >= 0 && n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(b, 0xcd), uint16(n))
-	case n >= 0 && n <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(b, 0xce), uint32(n))
-	case n >= 0:
-		return binary.BigEndian.AppendUint64(append(b, 0xcf), uint64(n))
-	}
-	return binary.BigEndian.AppendUint64(append(b, 0xd3), uint64(n))
-}
-
-func appendBin(b, p []byte) []byte {
-	switch n := len(p); {
-	case n <= math.MaxUint8:
-		b = append(b, 0xc4, byte(n))
-	case n <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, 0xc5), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, 0xc6), uint32(n))
-	}
-	return append(b, p...)
-}
-
-func appendArray(b []byte, n int) []byte {
-	switch {
-	case n <= 15:
-		return append(b, 0x90|byte(n))
-	case n <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(b, 0xdc), uint16(n))
-	}
-	return binary.BigEndian.AppendUint32(append(b, 0xdd), uint32(n))
 }

@@ -120,11 +120,6 @@ func (h *loneHub) Tip(_ context.Context, c session.Caller, chain []byte, seq uin
 	return h.state.Tip(c, chain, seq)
 }
 
-// Verdicts implements session.Hub.
-func (h *loneHub) Verdicts(_ context.Context, chain change.ChainID, after uint64) ([]session.Verdict, error) {
-	return h.state.Verdicts(chain, after)
-}
-
 // Pull implements session.Hub.
 func (h *loneHub) Pull(_ context.Context, c session.Caller, chain change.ChainID, cursor uint64, budget int) (session.Delta, error) {
 	return h.state.Pull(c, chain, cursor, budget)

@@ -25,30 +25,30 @@ func AppendDoc(dst []byte, d *change.Doc) []byte {
 			note(a.Chain)
 		}
 	}
-	dst = appendArray(dst, 5)
-	dst = appendStr(dst, d.Scope)
-	dst = appendInt(dst, int64(d.Kind))
-	dst = appendStr(dst, d.ID)
-	dst = appendArray(dst, len(chains))
+	dst = schema.AppendArray(dst, 5)
+	dst = schema.AppendStr(dst, d.Scope)
+	dst = schema.AppendInt(dst, int64(d.Kind))
+	dst = schema.AppendStr(dst, d.ID)
+	dst = schema.AppendArray(dst, len(chains))
 	for i := range chains {
 		dst = append(dst, 0xc4, byte(len(chains[i])))
 		dst = append(dst, chains[i][:]...)
 	}
-	dst = appendArray(dst, len(d.Cells))
+	dst = schema.AppendArray(dst, len(d.Cells))
 	for i := range d.Cells {
 		c := &d.Cells[i]
-		dst = appendArray(dst, 8+2*len(c.Also))
-		dst = appendInt(dst, int64(c.Key.Num))
-		dst = appendStr(dst, c.Key.Sub)
+		dst = schema.AppendArray(dst, 8+2*len(c.Also))
+		dst = schema.AppendInt(dst, int64(c.Key.Num))
+		dst = schema.AppendStr(dst, c.Key.Sub)
 		dst = append(dst, c.Value...)
-		dst = appendInt(dst, c.At)
-		dst = appendStr(dst, c.By)
-		dst = appendInt(dst, int64(c.Role))
-		dst = appendInt(dst, int64(slices.Index(chains, c.Version.Chain)))
-		dst = appendInt(dst, int64(c.Version.Seq))
+		dst = schema.AppendInt(dst, c.At)
+		dst = schema.AppendStr(dst, c.By)
+		dst = schema.AppendInt(dst, int64(c.Role))
+		dst = schema.AppendInt(dst, int64(slices.Index(chains, c.Version.Chain)))
+		dst = schema.AppendInt(dst, int64(c.Version.Seq))
 		for _, a := range c.Also {
-			dst = appendInt(dst, int64(slices.Index(chains, a.Chain)))
-			dst = appendInt(dst, int64(a.Seq))
+			dst = schema.AppendInt(dst, int64(slices.Index(chains, a.Chain)))
+			dst = schema.AppendInt(dst, int64(a.Seq))
 		}
 	}
 	return dst

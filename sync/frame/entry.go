@@ -14,16 +14,16 @@ const entryFields = 9
 // AppendEntry appends the canonical bytes of an entry of the given chain to
 // dst. They are what the journal stores and what the chain hashes.
 func AppendEntry(dst []byte, chain change.ChainID, e *change.Entry) []byte {
-	dst = appendArray(dst, entryFields+extraCount(e.Extra))
-	dst = appendInt(dst, int64(e.Seq))
-	dst = appendInt(dst, e.At)
-	dst = appendInt(dst, int64(e.Boot))
-	dst = appendInt(dst, e.Up)
-	dst = appendStr(dst, e.Account)
-	dst = appendStr(dst, e.Scope)
-	dst = appendInt(dst, int64(e.Kind))
-	dst = appendStr(dst, e.ID)
-	dst = appendArray(dst, len(e.Fields))
+	dst = schema.AppendArray(dst, entryFields+extraCount(e.Extra))
+	dst = schema.AppendInt(dst, int64(e.Seq))
+	dst = schema.AppendInt(dst, e.At)
+	dst = schema.AppendInt(dst, int64(e.Boot))
+	dst = schema.AppendInt(dst, e.Up)
+	dst = schema.AppendStr(dst, e.Account)
+	dst = schema.AppendStr(dst, e.Scope)
+	dst = schema.AppendInt(dst, int64(e.Kind))
+	dst = schema.AppendStr(dst, e.ID)
+	dst = schema.AppendArray(dst, len(e.Fields))
 	for i := range e.Fields {
 		dst = appendField(dst, chain, &e.Fields[i])
 	}
@@ -38,14 +38,14 @@ func appendField(dst []byte, chain change.ChainID, f *change.Field) []byte {
 	} else if !f.Base.IsZero() {
 		n = 3
 	}
-	dst = appendArray(dst, n)
-	dst = appendInt(dst, int64(f.Key.Num))
+	dst = schema.AppendArray(dst, n)
+	dst = schema.AppendInt(dst, int64(f.Key.Num))
 	dst = append(dst, f.Value...)
 	if n > 2 {
 		dst = appendRef(dst, chain, f.Base)
 	}
 	if n > 3 {
-		dst = appendStr(dst, f.Key.Sub)
+		dst = schema.AppendStr(dst, f.Key.Sub)
 	}
 	return dst
 }
@@ -54,11 +54,11 @@ func appendField(dst []byte, chain change.ChainID, f *change.Field) []byte {
 // ref), else as [bin 16, seq].
 func appendRef(dst []byte, chain change.ChainID, r change.Ref) []byte {
 	if r.IsZero() || r.Chain == chain {
-		return appendInt(dst, int64(r.Seq))
+		return schema.AppendInt(dst, int64(r.Seq))
 	}
 	dst = append(dst, 0x92, 0xc4, byte(len(r.Chain)))
 	dst = append(dst, r.Chain[:]...)
-	return appendInt(dst, int64(r.Seq))
+	return schema.AppendInt(dst, int64(r.Seq))
 }
 
 func extraCount(extra string) (n int) {

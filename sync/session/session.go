@@ -82,8 +82,6 @@ type Hub interface {
 	// at or before seq. chain may be cut to its first 8 bytes; the full id
 	// comes back. It fails with ErrUnknownChain when there is no such chain.
 	Tip(ctx context.Context, c Caller, chain []byte, seq uint64) (full change.ChainID, tip, near frame.Tip, err error)
-	// Verdicts lists what became of entries after seq that were not simply applied.
-	Verdicts(ctx context.Context, chain change.ChainID, after uint64) ([]Verdict, error)
 	// Pull returns what a school has not seen, about budget bytes at most.
 	// Documents that only chain wrote since the cursor are left out.
 	Pull(ctx context.Context, c Caller, chain change.ChainID, cursor uint64, budget int) (Delta, error)
