@@ -141,11 +141,35 @@ func Start(ctx context.Context, name string) error {
 // Stop stops the service and waits until it is gone.
 func Stop(ctx context.Context, name string) error {
 	return open(name, func(h *mgr.Service) error {
-		if _, err := h.Control(svc.Stop); err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
+		if err := askToStop(ctx, h); err != nil {
 			return fmt.Errorf("stop %s: %w", name, err)
 		}
 		return await(ctx, h, name, svc.Stopped)
 	})
+}
+
+// askToStop sends the stop control. A service that is still starting, or is
+// stopping already, takes none: it is asked again until it does or has ended.
+func askToStop(ctx context.Context, h *mgr.Service) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := h.Control(svc.Stop)
+		switch {
+		case err == nil || errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE):
+			return nil
+		case !errors.Is(err, windows.ERROR_INVALID_SERVICE_CONTROL) && !errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL):
+			return err
+		}
+		if st, e := h.Query(); e == nil && st.State == svc.Stopped {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-tick.C:
+		}
+	}
 }
 
 // await asks until the service is in the state, has stopped instead, or ctx is done.
