@@ -14,33 +14,15 @@ import (
 // deviceSchool is a school of the sample with visits and training.
 const deviceSchool = "2199109015"
 
-// startNode founds a district of one node.
-func startNode(b *bench) *hub {
-	h := &hub{b: b, dirs: []string{filepath.Join(b.work, "hub0")}, listen: []string{freePort(b.t)}}
-	b.must("hub", "init", "--dir", h.dirs[0], "--name", "云岭区")
-	if err := b.start("hub0", "hub", "serve", "--dir", h.dirs[0], "--id", "n0", "--listen", h.listen[0], "--raft", freePort(b.t)); err != nil {
-		b.t.Fatal(err)
-	}
-	b.until("hub0 to be ready", 30*time.Second, func() error {
-		s, err := h.status(0)
-		if err == nil && !s.Ready {
-			err = fmt.Errorf("%+v", s)
-		}
-		return err
-	})
-	b.must("hub", "district", "load", filepath.Join("testdata", "yunling", "district"), "--dir", h.dirs[0])
-	return h
-}
-
 // enroll gives an agent a fresh token.
 func (h *hub) enroll(dir string) (token string) {
 	h.b.t.Helper()
-	var v struct{ Token string }
-	if err := h.b.ask(&v, "hub", "token", "--school", deviceSchool, "--dir", h.dirs[0]); err != nil {
+	token, err := h.Token(h.b.t.Context(), 0, deviceSchool)
+	if err != nil {
 		h.b.t.Fatal(err)
 	}
-	h.b.must("agent", "enroll", "--dir", dir, "--hub", "https://"+h.listen[0], "--token", v.Token)
-	return v.Token
+	h.b.must("agent", "enroll", "--dir", dir, "--hub", "https://"+h.Listen[0], "--token", token)
+	return token
 }
 
 func (b *bench) take(dir, kind, file string) {
@@ -73,7 +55,7 @@ func (h *hub) drained(dir string) deviceStatus {
 		h.b.t.Fatalf("%+v", s)
 	}
 	here := h.b.must("agent", "digest", "--json", "--dir", dir)
-	there := h.b.must("hub", "digest", "--json", "--school", deviceSchool, "--dir", h.dirs[0])
+	there := h.b.must("hub", "digest", "--json", "--school", deviceSchool, "--dir", h.Dirs[0])
 	if !bytes.Equal(here, there) || len(here) < 100 {
 		h.b.t.Fatalf("agent and hub differ:\n%s\n%s", here, there)
 	}
@@ -85,7 +67,7 @@ func (b *bench) fails(says string, args ...string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
-	if _, err := b.run(ctx, args...); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+	if _, err := b.Run(ctx, args...); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
 		b.t.Fatalf("%v: %v; want a line with %q", args, err, says)
 	}
 }
@@ -94,7 +76,7 @@ func (b *bench) fails(says string, args ...string) {
 // comes back with a fresh token as another device: what was pending arrives.
 func TestRevokedDeviceComesBack(t *testing.T) {
 	b := newBench(t)
-	h := startNode(b)
+	h := startHub(b, 1)
 	dir := filepath.Join(b.work, "agent")
 	b.take(dir, "roster", "roster.xlsx")
 	b.take(dir, "teachers", "teachers.xlsx")
@@ -103,12 +85,12 @@ func TestRevokedDeviceComesBack(t *testing.T) {
 	b.take(dir, "attendance", "attendance.csv")
 	first := h.drainedBut(dir)
 
-	b.must("hub", "device", "revoke", first.Device, "--dir", h.dirs[0])
+	b.must("hub", "device", "revoke", first.Device, "--dir", h.Dirs[0])
 	b.fails("district has revoked", "agent", "sync", "--dir", dir, "--lang", "en")
 	if s := b.agentStatus(dir); !strings.Contains(s.LastError, "停用") || s.Pending != first.Pending {
 		t.Fatalf("%+v", s)
 	}
-	b.fails("新的入网码", "agent", "enroll", "--dir", dir, "--hub", "https://"+h.listen[0], "--token", old, "--lang", "zh")
+	b.fails("新的入网码", "agent", "enroll", "--dir", dir, "--hub", "https://"+h.Listen[0], "--token", old, "--lang", "zh")
 
 	h.enroll(dir)
 	b.must("agent", "sync", "--dir", dir)
@@ -118,13 +100,13 @@ func TestRevokedDeviceComesBack(t *testing.T) {
 	}
 
 	// The same with the service running, which has the link open.
-	if err := b.start("agent", "agent", "run", "--dir", dir, "--listen", "127.0.0.1:0"); err != nil {
+	if err := b.Start("agent", "agent", "run", "--dir", dir, "--listen", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	b.until("the service", 30*time.Second, func() error {
 		return b.ask(&deviceStatus{}, "agent", "sync", "--dir", dir)
 	})
-	b.must("hub", "device", "revoke", back.Device, "--dir", h.dirs[0])
+	b.must("hub", "device", "revoke", back.Device, "--dir", h.Dirs[0])
 	b.take(dir, "visits", "visits.csv")
 	b.fails("停用", "agent", "sync", "--dir", dir, "--lang", "zh")
 	h.enroll(dir)
@@ -155,7 +137,7 @@ func (h *hub) holds() {
 		Pupils, Sheets, Conflicts, Visits  int
 		Quarantined, Pending, Marks, Train int
 	}
-	if err := h.b.ask(&rows, "hub", "report", "summary", "--dir", h.dirs[0]); err != nil {
+	if err := h.b.ask(&rows, "hub", "report", "summary", "--dir", h.Dirs[0]); err != nil {
 		h.b.t.Fatal(err)
 	}
 	for _, r := range rows {
@@ -174,7 +156,7 @@ func (h *hub) holds() {
 // was made of goes on and sends it too.
 func TestBackupArrivesOnce(t *testing.T) {
 	b := newBench(t)
-	h := startNode(b)
+	h := startHub(b, 1)
 	dir, again := filepath.Join(b.work, "agent"), filepath.Join(b.work, "restored")
 	file, running := filepath.Join(b.work, "b.tgz"), filepath.Join(b.work, "running.tgz")
 	b.take(dir, "roster", "roster.xlsx")
@@ -197,7 +179,7 @@ func TestBackupArrivesOnce(t *testing.T) {
 	}
 
 	// With the service running it is the same backup.
-	if err := b.start("agent", "agent", "run", "--dir", dir, "--listen", "127.0.0.1:0"); err != nil {
+	if err := b.Start("agent", "agent", "run", "--dir", dir, "--listen", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	b.until("the service", 30*time.Second, func() error {

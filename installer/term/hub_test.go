@@ -3,88 +3,50 @@ package term
 import (
 	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
+
+	"shangu/installer/stage"
 )
 
 // hub is the district's cluster of three processes.
 type hub struct {
-	b      *bench
-	dirs   []string
-	listen []string
+	*stage.Hub
+	b *bench
 }
 
-type hubStatus struct {
-	Leader string
-	Nodes  []struct{ ID string }
-	Ready  bool
-}
+func (h *hub) name(n int) string { return h.Name(n) }
 
-func (h *hub) name(n int) string { return "hub" + strconv.Itoa(n) }
-
-func (h *hub) status(n int) (v hubStatus, err error) {
-	return v, h.b.ask(&v, "hub", "status", "--dir", h.dirs[n])
-}
-
-// startHub founds a district and adds nodes until there are three.
-func startHub(b *bench) *hub {
-	h := &hub{b: b}
-	for n := range nodes {
-		h.dirs = append(h.dirs, filepath.Join(b.work, h.name(n)))
-		h.listen = append(h.listen, freePort(b.t))
+// startHub founds a district of n nodes.
+func startHub(b *bench, n int) *hub {
+	b.t.Helper()
+	found, err := b.FoundHub(b.t.Context(), n, "云岭区")
+	if err != nil {
+		b.t.Fatal(err)
 	}
-	b.must("hub", "init", "--dir", h.dirs[0], "--name", "云岭区")
-	for n := range nodes {
-		args := []string{"hub", "serve", "--dir", h.dirs[n], "--id", "n" + strconv.Itoa(n), "--listen", h.listen[n], "--raft", freePort(b.t)}
-		if n > 0 {
-			var invite struct{ Token string }
-			if err := b.ask(&invite, "hub", "node", "invite", "--dir", h.dirs[0]); err != nil {
-				b.t.Fatal(err)
-			}
-			args = append(args, "--join", "https://"+h.listen[0], "--join-token", invite.Token)
-		}
-		if err := b.start(h.name(n), args...); err != nil {
-			b.t.Fatal(err)
-		}
-		b.until(h.name(n)+" to be ready", 30*time.Second, func() error {
-			s, err := h.status(n)
-			if err == nil && (!s.Ready || len(s.Nodes) != n+1) {
-				err = fmt.Errorf("%+v", s)
-			}
-			return err
-		})
-	}
-	b.must("hub", "district", "load", filepath.Join("testdata", "yunling", "district"), "--dir", h.dirs[0])
-	return h
+	b.must("hub", "district", "load", filepath.Join("testdata", "yunling", "district"), "--dir", found.Dirs[0])
+	return &hub{found, b}
 }
 
 // enrolTokens asks for a token for each school, on a node that need not lead.
 func (h *hub) enrolTokens(schools []*school) (tokens []string) {
 	for _, s := range schools {
-		var v struct{ Token string }
-		if err := h.b.ask(&v, "hub", "token", "--school", s.code, "--dir", h.dirs[nodes-1]); err != nil {
+		t, err := h.Token(h.b.t.Context(), nodes-1, s.code)
+		if err != nil {
 			h.b.t.Fatal(err)
 		}
-		tokens = append(tokens, v.Token)
+		tokens = append(tokens, t)
 	}
 	return tokens
 }
 
 // leader waits for a leader and returns its number.
-func (h *hub) leader() (leader int) {
-	h.b.until("a leader", 30*time.Second, func() error {
-		for n := range nodes {
-			s, err := h.status(n)
-			if err != nil || s.Leader == "" {
-				continue
-			}
-			leader, err = strconv.Atoi(strings.TrimPrefix(s.Leader, "n"))
-			return err
-		}
-		return fmt.Errorf("no node knows one")
-	})
-	return leader
+func (h *hub) leader() int {
+	h.b.t.Helper()
+	n, err := h.Leader(h.b.t.Context())
+	if err != nil {
+		h.b.t.Fatal(err)
+	}
+	return n
 }
 
 // compare holds each node's counts against what was imported.
@@ -92,7 +54,7 @@ func (h *hub) compare(schools []*school) {
 	for n := range nodes {
 		h.b.until(h.name(n)+" to hold what was recorded", 30*time.Second, func() error {
 			var rows []map[string]any
-			ask := h.b.ask(&rows, "hub", "report", "summary", "--dir", h.dirs[n])
+			ask := h.b.ask(&rows, "hub", "report", "summary", "--dir", h.Dirs[n])
 			if ask != nil {
 				return ask
 			}

@@ -98,10 +98,10 @@ func look(ctx context.Context, t *testing.T, page, state, mood, headline string,
 func TestPageInABrowser(t *testing.T) {
 	ctx := browser(t)
 	b := newBench(t)
-	h := startNode(b)
+	h := startHub(b, 1)
 	dir, address := filepath.Join(b.work, "agent"), freePort(t)
 	page := "http://" + address
-	if err := b.start("agent", "agent", "run", "--dir", dir, "--listen", address, "--monthly-data", "50MB"); err != nil {
+	if err := b.Start("agent", "agent", "run", "--dir", dir, "--listen", address, "--monthly-data", "50MB"); err != nil {
 		t.Fatal(err)
 	}
 	b.until("the page", 30*time.Second, func() error {
@@ -126,24 +126,24 @@ func TestPageInABrowser(t *testing.T) {
 	more := b.agentStatus(dir)
 	look(ctx, t, page, "cut", "wait", fmt.Sprintf("有 %d 条保存在本机", more.Pending), more.Pending, pending)
 
-	if err := b.restart("hub0"); err != nil {
+	if err := b.Restart("hub0"); err != nil {
 		t.Fatal(err)
 	}
 	b.until("hub0 to listen", 30*time.Second, func() error {
-		c, err := net.Dial("tcp", h.listen[0])
+		c, err := net.Dial("tcp", h.Listen[0])
 		if err == nil {
 			c.Close()
 		}
 		return err
 	})
 	b.until("hub0 to be ready", 30*time.Second, func() error {
-		s, err := h.status(0)
+		s, err := h.Status(t.Context(), 0)
 		if err == nil && !s.Ready {
 			err = fmt.Errorf("%+v", s)
 		}
 		return err
 	})
-	b.must("hub", "device", "revoke", more.Device, "--dir", h.dirs[0])
+	b.must("hub", "device", "revoke", more.Device, "--dir", h.Dirs[0])
 	b.fails("停用", "agent", "sync", "--dir", dir, "--lang", "zh")
 	look(ctx, t, page, "revoked", "bad", "已被区里停用", more.Pending, pending)
 }

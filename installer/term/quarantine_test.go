@@ -7,33 +7,20 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // An entry that breaks a rule waits at the district, those behind it go on, and
 // when an operator has settled it the school's own count goes back.
 func TestQuarantineIsSettled(t *testing.T) {
 	b := newBench(t)
-	hub, agent, listen := filepath.Join(b.work, "hub"), filepath.Join(b.work, "agent"), freePort(t)
-	b.must("hub", "init", "--dir", hub)
-	if err := b.start("hub", "hub", "serve", "--dir", hub, "--id", "n1", "--listen", listen, "--raft", freePort(t)); err != nil {
-		t.Fatal(err)
-	}
-	b.until("the hub to be ready", 30*time.Second, func() error {
-		var s hubStatus
-		err := b.ask(&s, "hub", "status", "--dir", hub)
-		if err == nil && !s.Ready {
-			err = fmt.Errorf("%+v", s)
-		}
-		return err
-	})
-	b.must("hub", "district", "load", filepath.Join("testdata", "yunling", "district"), "--dir", hub)
+	h := startHub(b, 1)
+	hub, agent := h.Dirs[0], filepath.Join(b.work, "agent")
 	const school = "2199109011"
-	var token struct{ Token string }
-	if err := b.ask(&token, "hub", "token", "--school", school, "--dir", hub); err != nil {
+	token, err := h.Token(t.Context(), 0, school)
+	if err != nil {
 		t.Fatal(err)
 	}
-	b.must("agent", "enroll", "--dir", agent, "--hub", "https://"+listen, "--token", token.Token)
+	b.must("agent", "enroll", "--dir", agent, "--hub", h.URLs(0), "--token", token)
 
 	table := func(name, data string) string {
 		path := filepath.Join(b.work, name)

@@ -59,10 +59,10 @@ func TestTermInTheMountains(t *testing.T) {
 	}
 	b := newBench(t)
 	step("built agent and hub")
-	h := startHub(b)
+	h := startHub(b, nodes)
 	step("hub of three nodes")
 	tokens := h.enrolTokens(schools)
-	ways := links(t, len(schools), h.listen)
+	ways := links(t, len(schools), h.Listen)
 	for i, s := range schools {
 		s.link = ways[i]
 	}
@@ -150,7 +150,7 @@ func each(t *testing.T, schools []*school, f func(int, *school) error) {
 // open starts a school's agent and records its term there. Nothing leaves it.
 func (s *school) open(b *bench, token, urls string) error {
 	s.dir = filepath.Join(b.work, s.name)
-	if err := b.start(s.name, "agent", "run", "--dir", s.dir, "--listen", "127.0.0.1:0"); err != nil {
+	if err := b.Start(s.name, "agent", "run", "--dir", s.dir, "--listen", "127.0.0.1:0"); err != nil {
 		return err
 	}
 	if err := s.up(b); err != nil {
@@ -158,12 +158,12 @@ func (s *school) open(b *bench, token, urls string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if _, err := b.run(ctx, "agent", "enroll", "--dir", s.dir, "--hub", urls, "--token", token); err != nil {
+	if _, err := b.Run(ctx, "agent", "enroll", "--dir", s.dir, "--hub", urls, "--token", token); err != nil {
 		return err
 	}
 	for _, f := range []string{"roster.xlsx", "teachers.xlsx", "attendance.csv", "visits.csv", "training.csv"} {
 		kind := strings.TrimSuffix(f, filepath.Ext(f))
-		if _, err := b.run(ctx, "agent", "import", kind, filepath.Join(s.data, f), "--dir", s.dir); err != nil {
+		if _, err := b.Run(ctx, "agent", "import", kind, filepath.Join(s.data, f), "--dir", s.dir); err != nil {
 			return err
 		}
 	}
@@ -193,7 +193,7 @@ func (s *school) drain(b *bench) error {
 	err := wait(100*time.Second, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		_, err := b.run(ctx, "agent", "sync", "--dir", s.dir, "--timeout", "50s")
+		_, err := b.Run(ctx, "agent", "sync", "--dir", s.dir, "--timeout", "50s")
 		return err
 	})
 	if err != nil {
@@ -251,7 +251,7 @@ func (s *school) correct(b *bench, r *rand.Rand, round int) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	_, err = b.run(ctx, "agent", "import", "attendance", path, "--dir", s.dir)
+	_, err = b.Run(ctx, "agent", "import", "attendance", path, "--dir", s.dir)
 	return err
 }
 
@@ -268,7 +268,7 @@ func (s *school) compare(b *bench, h *hub) error {
 	for n := range nodes {
 		if err := wait(20*time.Second, func() error {
 			var theirs digests
-			if err := b.ask(&theirs, "hub", "digest", "--school", s.code, "--dir", h.dirs[n]); err != nil {
+			if err := b.ask(&theirs, "hub", "digest", "--school", s.code, "--dir", h.Dirs[n]); err != nil {
 				return err
 			}
 			if !reflect.DeepEqual(own, theirs) {
@@ -281,7 +281,7 @@ func (s *school) compare(b *bench, h *hub) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	_, err := b.run(ctx, "agent", "verify", "--dir", s.dir)
+	_, err := b.Run(ctx, "agent", "verify", "--dir", s.dir)
 	return err
 }
 
@@ -336,7 +336,7 @@ func (w *weather) round(n int) {
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, s := range syncs {
-		wg.Go(func() { w.b.run(ctx, "agent", "sync", "--dir", s.dir, "--timeout", "1s") }) // fails as often as not
+		wg.Go(func() { w.b.Run(ctx, "agent", "sync", "--dir", s.dir, "--timeout", "1s") }) // fails as often as not
 	}
 	victim := syncs[w.r.IntN(len(syncs))]
 	pause := time.After(time.Duration(w.r.IntN(700)) * time.Millisecond) // so that the blow falls in mid-sync
@@ -345,14 +345,14 @@ func (w *weather) round(n int) {
 		leader := w.h.leader()
 		<-pause
 		w.b.kill(w.h.name(leader))
-		if err := w.b.restart(w.h.name(leader)); err != nil {
+		if err := w.b.Restart(w.h.name(leader)); err != nil {
 			t.Fatal(err)
 		}
 		w.did["leaders killed"]++
 	case n%4 == 3:
 		<-pause
 		w.b.kill(victim.name)
-		if err := w.b.restart(victim.name); err != nil {
+		if err := w.b.Restart(victim.name); err != nil {
 			t.Fatal(err)
 		}
 		if err := victim.up(w.b); err != nil {

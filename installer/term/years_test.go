@@ -28,8 +28,8 @@ func TestFiveYearsInLittleMemory(t *testing.T) {
 		t.Skip("sends five years")
 	}
 	b := newBench(t)
-	flush(t, filepath.Join(b.bin, "agent"))
-	h := startNode(b)
+	flush(t, filepath.Join(b.Bin, "agent"))
+	h := startHub(b, 1)
 	dir := filepath.Join(b.work, "agent")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func TestFiveYearsInLittleMemory(t *testing.T) {
 	if err := storetest.Fill(t.Context(), filepath.Join(dir, "data"), key.Device(), storetest.Years{School: deviceSchool, Days: 1000}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.start("agent", "agent", "run", "--dir", dir, "--listen", "127.0.0.1:0"); err != nil {
+	if err := b.Start("agent", "agent", "run", "--dir", dir, "--listen", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	b.until("the service", time.Minute, func() error { return b.ask(&deviceStatus{}, "agent", "status", "--dir", dir) })
@@ -71,7 +71,7 @@ func TestFiveYearsInLittleMemory(t *testing.T) {
 	b.quiet("agent")
 	report("at rest after it", b.private("agent"), restFloor)
 	b.stop("agent")
-	if err := b.restart("agent"); err != nil {
+	if err := b.Restart("agent"); err != nil {
 		t.Fatal(err)
 	}
 	b.until("the service", time.Minute, func() error { return b.ask(&deviceStatus{}, "agent", "status", "--dir", dir) })
@@ -96,17 +96,11 @@ func flush(t *testing.T, name string) {
 // private is the memory that a process has for itself.
 func (b *bench) private(name string) int64 {
 	b.t.Helper()
-	n, err := privateOf(b.pid(name))
+	n, err := privateOf(b.PID(name))
 	if err != nil {
 		b.t.Skipf("this machine does not tell what memory a process has: %v", err)
 	}
 	return n
-}
-
-func (b *bench) pid(name string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.procs[name].cmd.Process.Pid
 }
 
 func privateOf(pid int) (most int64, err error) {
@@ -131,7 +125,7 @@ func privateOf(pid int) (most int64, err error) {
 // hundred times a second.
 func (b *bench) during(name string, f func()) (most int64) {
 	b.t.Helper()
-	pid := b.pid(name)
+	pid := b.PID(name)
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -160,7 +154,7 @@ func (b *bench) during(name string, f func()) (most int64) {
 // quiet waits until a process has used no processor time for a second.
 func (b *bench) quiet(name string) {
 	b.t.Helper()
-	pid := b.pid(name)
+	pid := b.PID(name)
 	last, same := "", 0
 	b.until(name+" to be quiet", time.Minute, func() error {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
