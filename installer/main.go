@@ -6,6 +6,7 @@
 //	installer status              what is installed and running (status.go)
 //	installer doctor              what is wrong with it, in plain words (doctor.go)
 //	installer demo                a district on one machine (demo/)
+//	installer drill               faults made on purpose, and what they lost (drill/)
 package main
 
 import (
@@ -24,6 +25,6 @@ func root() *cobra.Command {
 	dir := root.PersistentFlags().Lookup("dir")
 	dir.DefValue, dir.Usage = "", "installer.flag_dir"
 	dir.Value.Set("")
-	root.AddCommand(installCommand(), uninstallCommand(), statusCommand(), doctorCommand(), demoCommand())
+	root.AddCommand(installCommand(), uninstallCommand(), statusCommand(), doctorCommand(), demoCommand(), drillCommand())
 	return root
 }
