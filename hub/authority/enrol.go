@@ -127,6 +127,7 @@ func (a *Authority) Enrol(ctx context.Context, source string, r *identity.Reques
 	return &identity.Grant{
 		School: school, Certificate: cert, CA: a.secrets.CA.Raw, Cluster: a.secrets.Cluster,
 		Receipt: a.secrets.Receipt.Public().(ed25519.PublicKey), Time: a.now().Unix(),
+		Recipient: a.secrets.Recipient(),
 	}, nil
 }
 

@@ -17,6 +17,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"filippo.io/age"
+
 	"shangu/schema/text"
 	"shangu/sync/identity"
 )
@@ -29,6 +31,9 @@ type Secrets struct {
 	CA      *x509.Certificate // signs nodes and devices; tokens pin its key
 	Receipt ed25519.PrivateKey
 	Ticket  [32]byte // root of the keys that seal TLS session tickets
+	// Sealing opens what is sealed to the district: bundles on sticks and the
+	// recovery copies of devices' data keys. It follows from the CA's key.
+	Sealing *age.X25519Identity
 
 	key ed25519.PrivateKey // the CA's
 }
@@ -56,6 +61,9 @@ func New(name string, random io.Reader) (*Secrets, error) {
 	}
 	s.key, s.Receipt = ca.Private(), receipt.Private()
 	if s.CA, err = selfSign(s.key, random); err != nil {
+		return nil, fmt.Errorf("make secrets: %w", err)
+	}
+	if s.Sealing, err = sealing(s.key); err != nil {
 		return nil, fmt.Errorf("make secrets: %w", err)
 	}
 	return s, nil
@@ -104,6 +112,9 @@ func ParseSecrets(b []byte) (*Secrets, error) {
 	copy(s.Ticket[:], f.Ticket)
 	if public, ok := ca.PublicKey.(ed25519.PublicKey); !ok || !public.Equal(s.key.Public()) {
 		return nil, fmt.Errorf("%w: the CA's key is not that of its certificate", ErrSecrets)
+	}
+	if s.Sealing, err = sealing(s.key); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrSecrets, err)
 	}
 	return s, nil
 }

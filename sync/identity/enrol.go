@@ -25,7 +25,7 @@ type Request struct {
 }
 
 // Grant is the hub's yes. On the wire:
-// [school str, certificate bin, ca bin, receipt key bin 32, cluster bin 16, time int].
+// [school str, certificate bin, ca bin, receipt key bin 32, cluster bin 16, time int, recipient str].
 type Grant struct {
 	School      string
 	Certificate []byte // the device's, DER
@@ -33,6 +33,9 @@ type Grant struct {
 	Receipt     ed25519.PublicKey
 	Cluster     [16]byte
 	Time        int64 // hub's unix seconds
+	// Recipient is whom files for the district are sealed to, as age writes
+	// it; empty from a hub of before there was one.
+	Recipient string
 }
 
 // EncodeMsgpack implements msgpack.CustomEncoder.
@@ -42,8 +45,8 @@ func (r *Request) EncodeMsgpack(e *msgpack.Encoder) error {
 
 // EncodeMsgpack implements msgpack.CustomEncoder.
 func (g *Grant) EncodeMsgpack(e *msgpack.Encoder) error {
-	return firstError(e.EncodeArrayLen(6), e.EncodeString(g.School), e.EncodeBytes(g.Certificate),
-		e.EncodeBytes(g.CA), e.EncodeBytes(g.Receipt), e.EncodeBytes(g.Cluster[:]), e.EncodeInt(g.Time))
+	return firstError(e.EncodeArrayLen(7), e.EncodeString(g.School), e.EncodeBytes(g.Certificate),
+		e.EncodeBytes(g.CA), e.EncodeBytes(g.Receipt), e.EncodeBytes(g.Cluster[:]), e.EncodeInt(g.Time), e.EncodeString(g.Recipient))
 }
 
 func firstError(errs ...error) error {
@@ -125,7 +128,13 @@ func (d *grantDecoder) DecodeMsgpack(dec *msgpack.Decoder) error {
 	if d.Time, err = dec.DecodeInt64(); err != nil {
 		return err
 	}
-	return skip(dec, n-6)
+	if n == 6 {
+		return nil
+	}
+	if d.Recipient, err = dec.DecodeString(); err != nil {
+		return err
+	}
+	return skip(dec, n-7)
 }
 
 func arrayOf(dec *msgpack.Decoder, least int) (int, error) {

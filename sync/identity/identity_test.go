@@ -161,18 +161,23 @@ func TestEnrolmentMessages(t *testing.T) {
 	if got, err := DecodeRequest(append(b, 5)); err != nil || got.Secret != r.Secret {
 		t.Errorf("from a newer agent: %+v, %v", got, err)
 	}
-	g := &Grant{School: "3199000001", Certificate: []byte("c"), CA: []byte("a"), Receipt: make([]byte, 32), Cluster: [16]byte{9}, Time: 1}
+	g := &Grant{School: "3199000001", Certificate: []byte("c"), CA: []byte("a"), Receipt: make([]byte, 32), Cluster: [16]byte{9}, Time: 1, Recipient: "age1x"}
 	if b, err = frame.Marshal(g); err != nil {
 		t.Fatal(err)
 	}
 	got, err := DecodeGrant(b)
-	if err != nil || got.School != g.School || got.Cluster != g.Cluster || got.Time != 1 || len(got.Receipt) != 32 {
+	if err != nil || got.School != g.School || got.Cluster != g.Cluster || got.Time != 1 || len(got.Receipt) != 32 || got.Recipient != g.Recipient {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for i := range b {
 		if _, err := DecodeGrant(b[:i]); err == nil {
 			t.Errorf("cut at %d was accepted", i)
 		}
+	}
+	old := bytes.Clone(b[:len(b)-1-len(g.Recipient)]) // from a hub that has no recipient to tell
+	old[0]--
+	if got, err := DecodeGrant(old); err != nil || got.Cluster != g.Cluster || got.Recipient != "" {
+		t.Errorf("from an older hub: %+v, %v", got, err)
 	}
 	if _, err := DecodeRequest(make([]byte, MaxRequest+1)); !errors.Is(err, frame.ErrLimit) {
 		t.Errorf("oversize: %v", err)

@@ -20,6 +20,9 @@ type Credentials struct {
 	CA          []byte   `json:"ca"`          // DER
 	Receipt     []byte   `json:"receipt_key"` // Ed25519 public key
 	Cluster     [16]byte `json:"-"`
+	// Recipient is whom files for the district are sealed to, as age writes
+	// it; empty when the hub was older than that.
+	Recipient string `json:"recipient,omitempty"`
 
 	ClusterHex string `json:"cluster"`
 }

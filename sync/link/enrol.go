@@ -61,7 +61,7 @@ func accept(answer []byte, t identity.Token, key *identity.Key) (*Credentials, e
 	if err != nil {
 		return nil, text.Wrap(errors.Join(ErrNotHub, err), "link.not_hub")
 	}
-	cr := &Credentials{School: g.School, Certificate: g.Certificate, CA: g.CA, Receipt: g.Receipt, Cluster: g.Cluster}
+	cr := &Credentials{School: g.School, Certificate: g.Certificate, CA: g.CA, Receipt: g.Receipt, Cluster: g.Cluster, Recipient: g.Recipient}
 	ca, _, err := cr.parse(key)
 	if err != nil {
 		return nil, err
