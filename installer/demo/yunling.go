@@ -17,6 +17,9 @@ import (
 //go:embed yunling
 var sample embed.FS
 
+// Sample is the sample's files: district and schools, as in the yunling data.
+func Sample() (fs.FS, error) { return fs.Sub(sample, "yunling") }
+
 func districtFiles() (fs.FS, error) { return fs.Sub(sample, "yunling/district") }
 
 func schoolFile(code, name string) ([]byte, error) {

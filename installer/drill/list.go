@@ -4,6 +4,9 @@ package drill
 func All() []Drill {
 	return []Drill{
 		cuts,
+		twins,
+		oldImage,
+		oldHub,
 	}
 }
 
