@@ -49,20 +49,53 @@ func (s *Stage) FoundHub(ctx context.Context, n int, name string, more ...string
 	return h, nil
 }
 
+// Reopen starts the nodes of a district whose directories hub0, hub1 ... lie in
+// Work already, on ports of this machine.
+func (s *Stage) Reopen(ctx context.Context, n int, more ...string) (*Hub, error) {
+	h := &Hub{s: s}
+	for i := range n {
+		if err := h.place(); err != nil {
+			return nil, err
+		}
+		if err := s.Start(h.Name(i), append(h.serve(i), more...)...); err != nil {
+			return nil, err
+		}
+	}
+	for i := range n {
+		if err := h.WaitReady(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// place gives the next node its directory and ports.
+func (h *Hub) place() error {
+	listen, err1 := Port()
+	raft, err2 := Port()
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	h.Dirs = append(h.Dirs, filepath.Join(h.s.Work, h.Name(len(h.Dirs))))
+	h.Listen, h.Raft = append(h.Listen, listen), append(h.Raft, raft)
+	return nil
+}
+
+// serve is the command that starts a node.
+func (h *Hub) serve(n int) []string {
+	return []string{"hub", "serve", "--dir", h.Dirs[n], "--id", "n" + strconv.Itoa(n), "--listen", h.Listen[n], "--raft", h.Raft[n]}
+}
+
 // Name is the name of a node's process.
 func (h *Hub) Name(n int) string { return "hub" + strconv.Itoa(n) }
 
 // Add adds a node and waits until it is ready. The first one founds.
 func (h *Hub) Add(ctx context.Context, more ...string) error {
 	n := len(h.Dirs)
-	listen, err1 := Port()
-	raft, err2 := Port()
-	if err := errors.Join(err1, err2); err != nil {
+	if err := h.place(); err != nil {
 		return err
 	}
-	h.Dirs = append(h.Dirs, filepath.Join(h.s.Work, h.Name(n)))
-	h.Listen, h.Raft = append(h.Listen, listen), append(h.Raft, raft)
-	args := []string{"hub", "serve", "--dir", h.Dirs[n], "--id", "n" + strconv.Itoa(n), "--listen", listen, "--raft", raft}
+	args := h.serve(n)
 	if n > 0 {
 		var invite struct{ Token string }
 		if err := h.s.Ask(ctx, &invite, "hub", "node", "invite", "--dir", h.Dirs[0]); err != nil {
