@@ -40,6 +40,9 @@ func writeStatus(w io.Writer, s service.Status) {
 	if t, err := time.Parse(time.RFC3339, s.LastSync); err == nil {
 		last = t.Local().Format("2006-01-02 15:04:05")
 	}
+	for _, n := range s.Notices {
+		fmt.Fprintf(w, "%s: %s\n", n.Level.Word(), n.Text)
+	}
 	line("agent.status_school", school)
 	line("agent.page_pending", s.Pending)
 	line("agent.page_safe", s.Safe)

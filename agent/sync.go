@@ -36,8 +36,11 @@ func syncCommand() *cobra.Command {
 	return cmd
 }
 
-// inWords puts words in place of the code of a status' last error.
+// inWords puts words in place of the codes in a status.
 func inWords(s service.Status) service.Status {
+	for i, n := range s.Notices {
+		s.Notices[i].Text = text.Parse(n.Text).Error()
+	}
 	if s.LastError != "" {
 		s.LastError = text.Parse(s.LastError).Error()
 	}

@@ -33,6 +33,7 @@ type Status struct {
 	Boot        uint32         `json:"boot"`
 	Data        Data           `json:"data"`
 	Rebuilt     string         `json:"rebuilt,omitempty"` // why the documents were rebuilt at this start
+	Notices     []Notice       `json:"notices"`           // gravest first; text as a code, as in LastError
 }
 
 // Data is what crossed the line in this calendar month, TLS included, in bytes.
@@ -42,8 +43,18 @@ type Data struct {
 	Limit    int64 `json:"limit,omitempty"` // of both together; 0: none
 }
 
-// Status reads where the agent stands, LastError as a code.
+// Status reads where the agent stands, LastError and Notices as codes.
 func (a *Agent) Status(context.Context) (Status, error) {
+	s := a.stand()
+	s.Notices = a.notices(s)
+	if s.Notices == nil {
+		s.Notices = []Notice{}
+	}
+	return s, nil
+}
+
+// stand is Status without notices.
+func (a *Agent) stand() Status {
 	st := a.store.Status()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -73,7 +84,7 @@ func (a *Agent) Status(context.Context) (Status, error) {
 	for k, n := range st.Kinds {
 		s.Kinds[k.String()] = n
 	}
-	return s, nil
+	return s
 }
 
 // Digest digests what the school sees, pending entries included, by kind and
@@ -99,7 +110,10 @@ func (a *Agent) State(ctx context.Context) (web.State, error) {
 	out := web.State{
 		School: s.School, Name: name, Device: s.Device, Version: s.Version, Hubs: s.Hubs,
 		Pending: s.Pending, Safe: s.Safe, Docs: s.Docs, Conflicts: s.Conflicts, Quarantined: s.Quarantined,
-		Offset: time.Duration(s.ClockOffset) * time.Millisecond, DiskFree: s.DiskFree, DiskLow: s.DiskFree != 0 && s.DiskFree < store.DefaultMinFree,
+		DiskFree: s.DiskFree, DiskLow: s.DiskFree != 0 && s.DiskFree < store.DefaultMinFree,
+	}
+	for _, n := range s.Notices {
+		out.Notices = append(out.Notices, web.Notice{Level: n.Level, Text: text.Parse(n.Text)})
 	}
 	if s.LastError != "" {
 		out.LastError = text.Parse(s.LastError)

@@ -14,6 +14,7 @@ import (
 type view struct {
 	Lang, Other, OtherName string
 	Title, School          string
+	Notices                []notice
 	Mood                   string // class of the headline: good, wait, bad
 	Headline, Detail       string
 	Counts                 []count
@@ -35,9 +36,6 @@ type fact struct{ Name, Value string }
 
 type line struct{ Time, Level, Message string }
 
-// slowClock is how far the machine's clock may be off before the page says so.
-const slowClock = 2 * time.Minute
-
 func (v *server) view(st State, lang text.Lang, log bool) view {
 	say := func(id string, kv ...any) string { return text.New(id, kv...).In(lang) }
 	out := view{
@@ -51,6 +49,7 @@ func (v *server) view(st State, lang text.Lang, log bool) view {
 	if st.School == "" {
 		out.School = say("agent.page_no_school")
 	}
+	out.Notices = inWords(st.Notices, lang)
 	out.Mood, out.Headline, out.Detail = headline(st, lang)
 	out.Counts = []count{
 		{"pending", say("agent.page_pending"), say("agent.page_pending_note"), st.Pending, mood(st.Pending > 0, "wait")},
@@ -72,9 +71,6 @@ func (v *server) view(st State, lang text.Lang, log bool) view {
 			data = say("agent.page_data_of", "used", st.Data, "limit", st.DataLimit)
 		}
 		out.Facts = append(out.Facts, fact{say("agent.page_data"), data})
-	}
-	if st.Offset.Abs() >= slowClock {
-		out.Facts = append(out.Facts, fact{say("agent.page_clock"), say("agent.page_clock_off", "minutes", int(st.Offset.Abs().Minutes()))})
 	}
 	if !log {
 		return out

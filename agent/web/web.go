@@ -40,13 +40,13 @@ type State struct {
 	Quarantined int
 	LastSync    time.Time // zero: never
 	LastError   *text.Message
-	Revoked     bool          // the district has shut this machine out
-	Budget      bool          // this month's data is used up
-	Data        string        // carried this month
-	DataLimit   string        // of Data; "": none
-	Offset      time.Duration // how far this machine's clock is behind the hub's
-	DiskFree    uint64        // bytes
+	Revoked     bool   // the district has shut this machine out
+	Budget      bool   // this month's data is used up
+	Data        string // carried this month
+	DataLimit   string // of Data; "": none
+	DiskFree    uint64 // bytes
 	DiskLow     bool
+	Notices     []Notice // gravest first
 }
 
 // Source gives the page its facts.

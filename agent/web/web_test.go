@@ -98,7 +98,7 @@ func TestHeadlines(t *testing.T) {
 			s.LastError = text.New("link.data_budget", "limit", "50 MB")
 		}), "wait", "本月流量已用完，数据都已送到", "data is used up; all is safe", ""},
 		{"disk", with(func(s *State) { s.DiskLow = true; s.DiskFree = 5 << 20 }), "bad", "磁盘快满了", "nearly full", "5.0 MB"},
-		{"clock", with(func(s *State) { s.LastSync = now; s.Offset = -3 * time.Hour }), "good", "相差约 180 分钟", "180 minutes off", ""},
+		{"notice", with(func(s *State) { s.LastSync = now; s.Notices = []Notice{{Bad, text.New("agent.notice_clock_off", "minutes", 180)}} }), "good", "请处理</b> 这台电脑的时钟与区里相差约 180 分钟", "Act now</b> this computer&#39;s clock is about 180 minutes", `<li class="bad">`},
 	} {
 		for lang, want := range map[string]string{"zh": c.zh, "en": c.en} {
 			code, body, _ := get(t, fixed{state: c.s}, "127.0.0.1", "/?lang="+lang)
@@ -212,5 +212,20 @@ func BenchmarkPage(b *testing.B) {
 	r := httptest.NewRequest("GET", "http://127.0.0.1/", nil)
 	for b.Loop() {
 		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
+func TestGravestNoticeComesFirst(t *testing.T) {
+	list := []Notice{{Note, text.New("a")}, {Bad, text.New("b")}, {Warn, text.New("c")}, {Bad, text.New("d")}}
+	Sort(list, func(n Notice) Level { return n.Level })
+	got := ""
+	for _, n := range list {
+		got += n.Text.ID()
+	}
+	if got != "bdca" {
+		t.Errorf("order %s", got)
+	}
+	if _, body, _ := get(t, fixed{}, "127.0.0.1", "/"); strings.Contains(body, `class="notices"`) {
+		t.Error("an empty list of notices is shown")
 	}
 }

@@ -1,0 +1,37 @@
+package service
+
+import (
+	"time"
+
+	"shangu/agent/web"
+	"shangu/schema/text"
+)
+
+// Notice is one sentence for the clerk, as it travels through the door: its
+// text is a code until a command puts it into words.
+type Notice struct {
+	Level web.Level `json:"level"`
+	Text  string    `json:"text"`
+}
+
+// slowClock is how far the machine's clock may be off before the clerk is told.
+const slowClock = 2 * time.Minute
+
+// notices is what the clerk should know besides how much waits and how much is
+// safe, gravest first. It is the one list: page, `agent status` and its JSON
+// show what is added here. It must be cheap, for the page asks at each reload,
+// and the caller holds no lock.
+func (a *Agent) notices(s Status) []Notice {
+	var out []Notice
+	add := func(level web.Level, id string, kv ...any) {
+		out = append(out, Notice{level, text.New(id, kv...).Code()})
+	}
+	if s.Rebuilt != "" {
+		add(web.Note, "agent.notice_rebuilt")
+	}
+	if off := time.Duration(s.ClockOffset) * time.Millisecond; off.Abs() >= slowClock {
+		add(web.Warn, "agent.notice_clock_off", "minutes", int(off.Abs().Minutes()))
+	}
+	web.Sort(out, func(n Notice) web.Level { return n.Level })
+	return out
+}
