@@ -98,7 +98,10 @@ func TestHeadlines(t *testing.T) {
 			s.LastError = text.New("link.data_budget", "limit", "50 MB")
 		}), "wait", "本月流量已用完，数据都已送到", "data is used up; all is safe", ""},
 		{"disk", with(func(s *State) { s.DiskLow = true; s.DiskFree = 5 << 20 }), "bad", "磁盘快满了", "nearly full", "5.0 MB"},
-		{"notice", with(func(s *State) { s.LastSync = now; s.Notices = []Notice{{Bad, text.New("agent.notice_clock_off", "minutes", 180)}} }), "good", "请处理</b> 这台电脑的时钟与区里相差约 180 分钟", "Act now</b> this computer&#39;s clock is about 180 minutes", `<li class="bad">`},
+		{"notice", with(func(s *State) {
+			s.LastSync = now
+			s.Notices = []Notice{{Bad, text.New("agent.notice_clock_off", "minutes", 180)}}
+		}), "good", "请处理</b> 这台电脑的时钟与区里相差约 180 分钟", "Act now</b> this computer&#39;s clock is about 180 minutes", `<li class="bad">`},
 	} {
 		for lang, want := range map[string]string{"zh": c.zh, "en": c.en} {
 			code, body, _ := get(t, fixed{state: c.s}, "127.0.0.1", "/?lang="+lang)
