@@ -20,6 +20,7 @@ import (
 type door interface {
 	Status(context.Context) (service.Status, error)
 	Digest(context.Context) (map[string]map[string]string, error)
+	Quarantine(ctx context.Context, settled bool) ([]service.Quarantined, error)
 	Sync(ctx context.Context, timeout time.Duration) error
 	Enrol(ctx context.Context, hubs []string, token string) (service.Enrolled, error)
 	Import(context.Context, service.Import) (service.Imported, error)

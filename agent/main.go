@@ -8,6 +8,7 @@
 //	sync     one session now
 //	status   where things stand
 //	digest   digests by kind and month
+//	quarantine  what the district could not take, and what became of it
 //	verify   journal and store against each other
 //	backup   all that the store cannot do without, into a file
 //	restore  a data directory from such a file
@@ -62,6 +63,6 @@ func built() time.Time {
 func root() *cobra.Command {
 	c := cli.New("agent", "agent.cmd_root")
 	c.AddCommand(runCommand(), enrollCommand(), importCommand(), exportCommand(),
-		syncCommand(), statusCommand(), digestCommand(), verifyCommand(), backupCommand(), restoreCommand())
+		syncCommand(), statusCommand(), digestCommand(), quarantineCommand(), verifyCommand(), backupCommand(), restoreCommand())
 	return c
 }

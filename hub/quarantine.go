@@ -97,6 +97,9 @@ func settleCommand(verb string, do state.Settlement) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if do == state.Drop && strings.TrimSpace(note) == "" {
+			return cli.Usage("hub.drop_needs_note")
+		}
 		return through(cmd, func(ctx context.Context, d *door) error {
 			s := state.Settle{School: q.Get("school"), ID: q.Get("id"), Do: do, Account: account(), Note: note, Now: time.Now().Unix(), DocID: doc}
 			if len(set) > 0 {

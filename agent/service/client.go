@@ -35,6 +35,15 @@ func (c *Client) Digest(ctx context.Context) (d map[string]map[string]string, er
 	return d, c.ask(ctx, "GET", "/v1/digest", nil, &d)
 }
 
+// Quarantine lists what the district holds in quarantine.
+func (c *Client) Quarantine(ctx context.Context, settled bool) (q []Quarantined, err error) {
+	path := "/v1/quarantine"
+	if settled {
+		path += "?all=1"
+	}
+	return q, c.ask(ctx, "GET", path, nil, &q)
+}
+
 // Sync holds sessions until nothing is pending.
 func (c *Client) Sync(ctx context.Context, timeout time.Duration) error {
 	return c.ask(ctx, "POST", "/v1/sync?timeout="+timeout.String(), nil, &struct{}{})

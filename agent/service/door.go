@@ -92,6 +92,7 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 	}
 	handle("GET /v1/status", func(r *http.Request) (any, error) { return a.Status(r.Context()) })
 	handle("GET /v1/digest", func(r *http.Request) (any, error) { return a.Digest(r.Context()) })
+	handle("GET /v1/quarantine", func(r *http.Request) (any, error) { return a.Quarantine(r.Context(), r.FormValue("all") != "") })
 	handle("POST /v1/sync", func(r *http.Request) (any, error) {
 		timeout, err := time.ParseDuration(r.FormValue("timeout"))
 		if err != nil {

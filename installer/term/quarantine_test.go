@@ -75,8 +75,18 @@ func TestQuarantineIsSettled(t *testing.T) {
 	}
 	b.must("hub", "quarantine", "fix", found[0].Ref, "--dir", hub)
 	expect(1, 2)
-	b.must("hub", "quarantine", "drop", found[1].Ref, "--dir", hub)
+	b.fails("--note", "hub", "quarantine", "drop", found[1].Ref, "--dir", hub)
+	b.must("hub", "quarantine", "drop", found[1].Ref, "--note", "当天停课", "--dir", hub)
 	expect(0, 2)
+	var outcome []struct{ State, Note, Doc, Reason string }
+	if err := b.ask(&outcome, "agent", "quarantine", "--all", "--dir", agent); err != nil || len(outcome) != 2 {
+		t.Fatalf("the school sees %+v, %v", outcome, err)
+	}
+	for i, want := range []string{"fixed", "dropped"} {
+		if o := outcome[i]; o.State != want || o.Doc != found[i].Doc || o.Reason == "" || want == "dropped" && o.Note != "当天停课" {
+			t.Errorf("the school sees %+v, want it %s", o, want)
+		}
+	}
 	if err := b.ask(&found, "hub", "quarantine", "list", "--dir", hub); err != nil || len(found) != 0 {
 		t.Errorf("still waiting: %+v, %v", found, err)
 	}
