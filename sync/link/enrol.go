@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"shangu/schema/text"
@@ -18,7 +17,7 @@ import (
 // Enrol presents a token to a hub and returns the device's credentials, which
 // the caller saves. It trusts only a CA with the token's pin. A token that the
 // hub will never take fails with ErrToken; other errors may pass with time.
-// Only Hubs, Key, Built, Now, Dial, Proxy, Log and the timeouts of c are used.
+// Hybrid and Monthly of c are not used, but what it costs is counted.
 func Enrol(ctx context.Context, c Config, t identity.Token) (*Credentials, error) {
 	c.Hubs = append([]string(nil), c.Hubs...)
 	c, err := c.withDefaults()
@@ -33,10 +32,15 @@ func Enrol(ctx context.Context, c Config, t identity.Token) (*Credentials, error
 	if err != nil {
 		return nil, fmt.Errorf("encode enrolment request: %w", err)
 	}
-	transport := c.transport(Pinned(t.Pin, newClock(c.Now, c.Built, time.Time{}).Now), func(n net.Conn, _ time.Duration) net.Conn {
-		return &conn{Conn: n, stall: c.Stall, count: func(int, int) {}}
-	})
-	defer transport.CloseIdleConnections()
+	l := &Link{c: c, state: openState(c.State, identity.FormatDevice(c.Key.Device()), c.Write, c.Log)}
+	l.clock = newClock(c.Now, c.Built, l.state.trusted(), l.state.behind())
+	transport := c.transport(Pinned(t.Pin, l.clock.Now), l.dial)
+	l.http = transport
+	defer func() {
+		if err := l.Rest(); err != nil {
+			c.Log.Warn("link state was not kept", "err", err.Error())
+		}
+	}()
 	var failure error
 	for _, hub := range c.Hubs {
 		answer, err := post(ctx, transport, hub+"/v1/enroll", body, identity.MaxGrant)
@@ -92,6 +96,9 @@ func Pinned(pin [32]byte, now func() time.Time) *tls.Config {
 					KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 				})
 				return err
+			}
+			if !hubLike(cs.PeerCertificates) {
+				return fmt.Errorf("%w: its certificate is no hub's", ErrPortal)
 			}
 			return fmt.Errorf("%w: its CA is not the token's", ErrNotHub)
 		},

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -40,15 +41,20 @@ type Config struct {
 	// bytes more on each connection, against recordings that are decrypted in
 	// a distant future. Off.
 	Hybrid bool
-	// Monthly is how many bytes may cross the line in a calendar month; at
-	// that point Exchange fails with ErrDataBudget. 0: no bound.
+	// Monthly is how many bytes may cross the line in a calendar month. The
+	// last of them are shared out over the days that remain, and Exchange fails
+	// with ErrDataBudget when a day's share is used up: see Allowance. 0: no bound.
 	Monthly int64
 
 	Built time.Time        // when this program was built; see Clock
 	Now   func() time.Time // time.Now
 	Dial  func(ctx context.Context, network, addr string) (net.Conn, error)
-	Proxy func(*http.Request) (*url.URL, error) // http.ProxyFromEnvironment
-	Log   *slog.Logger                          // discards
+	// Narrow is Dial for a line that loses large packets; Dial if that is
+	// given, else a dialler that announces small segments.
+	Narrow  func(ctx context.Context, network, addr string) (net.Conn, error)
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error) // the system's
+	Proxy   func(*http.Request) (*url.URL, error)                        // http.ProxyFromEnvironment
+	Log     *slog.Logger                                                 // discards
 
 	// Limits of patience. A line of 40 kbit/s and 600 ms is served by the
 	// defaults; Stall is how long not a byte may move in either direction.
@@ -74,8 +80,20 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	switch {
+	case c.Narrow != nil:
+	case c.Dial != nil:
+		c.Narrow = c.Dial
+	default:
+		c.Narrow = dialNarrow
+	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext
+	}
+	if c.Resolve == nil {
+		c.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
 	}
 	if c.Proxy == nil {
 		c.Proxy = http.ProxyFromEnvironment
@@ -105,8 +123,10 @@ type Link struct {
 	pace    pace
 	request sync.Mutex // one exchange at a time
 	mu      sync.Mutex
-	last    int      // index of the hub that answered last
-	conn    net.Conn // the latest
+	last    int   // index of the hub that answered last
+	conn    *conn // the latest
+	hurry   bool  // there are others to try
+	known   bool  // dial where the hub was last, whatever the resolver says
 }
 
 // Open makes a Link for an enrolled device. It reads the state file, whose
@@ -124,7 +144,7 @@ func Open(c Config, cr *Credentials) (*Link, error) {
 	l := &Link{c: c, roots: x509.NewCertPool()}
 	l.roots.AddCert(ca)
 	l.state = openState(c.State, identity.FormatDevice(c.Key.Device()), c.Write, c.Log)
-	l.clock = newClock(c.Now, c.Built, l.state.trusted())
+	l.clock = newClock(c.Now, c.Built, l.state.trusted(), l.state.behind())
 	l.pace.speed = l.state.speed()
 	l.last = l.state.hub(c.Hubs)
 	config := &tls.Config{
@@ -133,7 +153,7 @@ func Open(c Config, cr *Credentials) (*Link, error) {
 		Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: c.Key.Signer(), Leaf: leaf}},
 	}
 	config.ClientSessionCache = l.state
-	l.http = l.c.transport(config, l.counted)
+	l.http = l.c.transport(config, l.dial)
 	return l, nil
 }
 
@@ -146,19 +166,11 @@ func Curves(hybrid bool) []tls.CurveID {
 }
 
 // transport speaks HTTP/1.1 with one connection and as few bytes as can be.
-func (c *Config) transport(config *tls.Config, wrap func(net.Conn, time.Duration) net.Conn) *http.Transport {
+func (c *Config) transport(config *tls.Config, dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
-		Proxy: c.Proxy,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, c.DialTimeout)
-			defer cancel()
-			start := time.Now()
-			conn, err := c.Dial(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return wrap(conn, time.Since(start)), nil
-		},
+		Proxy:                  c.Proxy,
+		OnProxyConnectResponse: refusedByProxy,
+		DialContext:            dial,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    c.HandshakeTimeout,
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
@@ -183,33 +195,111 @@ const (
 func (l *Link) Exchange(ctx context.Context, request []byte) ([]byte, error) {
 	l.request.Lock()
 	defer l.request.Unlock()
-	if l.c.Monthly > 0 && l.Usage().Total() >= l.c.Monthly {
-		return nil, text.Wrap(ErrDataBudget, "link.data_budget", "limit", Amount(l.c.Monthly))
+	if a := l.Allowance(); a.Out() {
+		return nil, a.refuse()
 	}
+	defer func() {
+		if l.state.due() {
+			if err := l.state.save(); err != nil {
+				l.c.Log.Warn("link state was not kept", "err", err.Error())
+			}
+		}
+	}()
+	hubs := make([]int, len(l.c.Hubs))
 	l.mu.Lock()
-	first := l.last
+	for i := range hubs {
+		hubs[i] = (l.last + i) % len(hubs)
+	}
 	l.mu.Unlock()
-	var failure error
-	for i := range l.c.Hubs {
-		hub := (first + i) % len(l.c.Hubs)
-		response, err := l.post(ctx, l.c.Hubs[hub], request)
+	response, slow, err := l.try(ctx, hubs, request, len(hubs) > 1)
+	if err != nil && len(slow) > 0 && elsewhere(err) && ctx.Err() == nil {
+		// Nobody else answered: those that were given up on get their time.
+		var again error
+		if response, _, again = l.try(ctx, slow, request, false); again == nil || !errors.Is(again, ErrNoAnswer) {
+			err = again
+		}
+	}
+	return response, err
+}
+
+// try asks hubs, by number, in turn. slow are those that were not reached in a
+// hurry.
+func (l *Link) try(ctx context.Context, hubs []int, request []byte, hurry bool) (response []byte, slow []int, failure error) {
+	for _, hub := range hubs {
+		response, err := l.insist(ctx, l.c.Hubs[hub], request, hurry)
 		if err == nil {
 			l.mu.Lock()
 			l.last = hub
 			l.mu.Unlock()
 			l.state.setHub(l.c.Hubs[hub])
-			return response, nil
+			return response, nil, nil
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("exchange with hub: %w", context.Cause(ctx))
+			return nil, nil, fmt.Errorf("exchange with hub: %w", context.Cause(ctx))
 		}
 		l.c.Log.Info("hub did not answer", "hub", l.c.Hubs[hub], "err", err.Error())
 		failure = worse(failure, err)
+		if errors.Is(err, errSlow) {
+			slow = append(slow, hub)
+		}
 		if !elsewhere(err) {
 			break
 		}
 	}
-	return nil, failure
+	return nil, slow, failure
+}
+
+// insist asks one hub, and once more where the way to it can be mended: at the
+// address where it was last, if its name now leads to somebody else; with small
+// packets, or whole ones again, if the line took the connection and then
+// swallowed what went over it.
+func (l *Link) insist(ctx context.Context, hub string, request []byte, hurry bool) ([]byte, error) {
+	response, err := l.once(ctx, hub, request, hurry, false)
+	if err == nil || ctx.Err() != nil {
+		return response, err
+	}
+	l.mu.Lock()
+	c := l.conn
+	l.mu.Unlock()
+	if c == nil {
+		return nil, err
+	}
+	switch was := l.state.address(c.addr); {
+	case errors.Is(err, ErrNotHub) && was != "" && was != c.at:
+		if r, again := l.once(ctx, hub, request, hurry, true); again == nil {
+			return r, nil
+		}
+	case stalled(err):
+		now := l.clock.Now()
+		if l.state.narrow(now) {
+			l.state.setNarrow(time.Time{})
+			return nil, err
+		}
+		l.state.setNarrow(now.Add(narrowFor))
+		l.c.Log.Info("line swallows what is sent; trying with small packets", "hub", hub)
+		return l.once(ctx, hub, request, hurry, false)
+	}
+	return nil, err
+}
+
+// once asks one hub once.
+func (l *Link) once(ctx context.Context, hub string, request []byte, hurry, known bool) ([]byte, error) {
+	l.mu.Lock()
+	l.hurry, l.known = hurry, known
+	l.mu.Unlock()
+	response, err := l.post(ctx, hub, request)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hurry, l.known = false, false; err == nil && l.conn != nil {
+		l.state.setAddress(l.conn.addr, l.conn.at)
+	}
+	return response, err
+}
+
+// stalled reports whether a connection that had been made stood still.
+func stalled(err error) bool {
+	var n net.Error
+	return errors.Is(err, ErrNoAnswer) && !errors.Is(err, errUnreached) && errors.As(err, &n) && n.Timeout()
 }
 
 // elsewhere reports whether another node might do better.
@@ -259,6 +349,9 @@ func post(ctx context.Context, t *http.Transport, address string, body []byte, l
 	if resp.StatusCode != http.StatusOK {
 		return nil, refusal(resp)
 	}
+	if html(resp) {
+		return nil, portal(errors.New("a page in place of an answer"))
+	}
 	if resp.Header.Get("Content-Type") != "" || resp.ContentLength > int64(limit) {
 		return nil, text.Wrap(ErrNotHub, "link.not_hub")
 	}
@@ -299,16 +392,10 @@ func (l *Link) Now() time.Time { return l.clock.Now() }
 // Trust takes the hub's time from a session's response.
 func (l *Link) Trust(t time.Time) {
 	l.clock.Trust(t)
-	l.state.setTrusted(l.clock.Trusted())
+	l.state.setTrusted(l.clock.Trusted(), l.clock.Behind())
 }
 
-// Budget is how many bytes a push may have so that the line carries it in a
-// few seconds: session.Options.Budget.
-func (l *Link) Budget() int { return l.pace.Budget() }
-
 // Usage is what this calendar month has carried so far.
-func (l *Link) Usage() Usage { return l.state.usage(l.month()) }
-
-func (l *Link) month() string { return l.clock.Now().UTC().Format("2006-01") }
+func (l *Link) Usage() Usage { return l.state.usage(monthOf(l.today())) }
 
 var _ session.Transport = (*Link)(nil)

@@ -139,7 +139,7 @@ func TestPace(t *testing.T) {
 func TestClock(t *testing.T) {
 	local := time.Unix(0, 0)
 	built := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
-	c := newClock(func() time.Time { return local }, built, time.Unix(0, 0))
+	c := newClock(func() time.Time { return local }, built, time.Unix(0, 0), 0)
 	if !c.Now().Equal(built) {
 		t.Errorf("dead battery: %v", c.Now())
 	}
@@ -153,7 +153,7 @@ func TestClock(t *testing.T) {
 	if !c.Now().Equal(local) {
 		t.Errorf("clock ahead: %v", c.Now())
 	}
-	if c = newClock(func() time.Time { return time.Unix(0, 0) }, time.Time{}, time.Time{}); !c.Now().Equal(floor) {
+	if c = newClock(func() time.Time { return time.Unix(0, 0) }, time.Time{}, time.Time{}, 0); !c.Now().Equal(floor) {
 		t.Errorf("nothing known: %v", c.Now())
 	}
 }

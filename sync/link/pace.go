@@ -76,12 +76,18 @@ func (p *pace) Budget() int {
 	return int(min(max(s*paceWindow.Seconds(), minBudget), frame.MaxPack))
 }
 
-// counted counts a connection's bytes and cuts it when nothing moves.
-func (l *Link) counted(n net.Conn, took time.Duration) net.Conn {
+// counted counts a connection's bytes and cuts it when nothing moves. It was
+// dialled as addr and reached at another name for it.
+func (l *Link) counted(n net.Conn, addr, at string, took time.Duration) net.Conn {
 	l.pace.dialed(took)
-	c := &conn{Conn: n, stall: l.c.Stall, count: func(sent, received int) {
+	segment := packetBytes
+	if l.state.narrow(l.clock.Now()) {
+		segment = narrowPacked
+	}
+	l.spent(headerBytes, synBytes)
+	c := &conn{Conn: n, addr: addr, at: at, stall: l.c.Stall, count: func(sent, received int) {
 		l.pace.moved.Add(int64(sent + received))
-		l.state.count(l.month(), sent, received)
+		l.spent(onLine(sent, segment), onLine(received, segment))
 	}}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,14 +101,20 @@ func (l *Link) counted(n net.Conn, took time.Duration) net.Conn {
 // those bytes take at drain.
 type conn struct {
 	net.Conn
-	stall time.Duration
-	count func(sent, received int)
+	addr, at string // host:port as dialled, and the address behind it
+	stall    time.Duration
+	count    func(sent, received int)
 
 	mu      sync.Mutex
 	unheard int // bytes written since anything was read
+	since   time.Time
+	lately  int // bytes since then
 }
 
 const (
+	crawlWindow = 2 * time.Minute // in which at least crawlLeast bytes must move
+	crawlLeast  = 1 << 10
+
 	drain = 2 << 10  // bytes a second that any line in use carries
 	chunk = 16 << 10 // how much is written under one deadline
 )
@@ -115,6 +127,15 @@ func (c *conn) moved(sent, received int) error {
 		c.unheard = 0
 	}
 	now := time.Now()
+	// Somebody who answers with a byte now and then never stands still.
+	if c.lately += sent + received; c.since.IsZero() {
+		c.since = now
+	} else if now.Sub(c.since) > crawlWindow {
+		if c.lately < crawlLeast {
+			return errCrawl
+		}
+		c.since, c.lately = now, 0
+	}
 	if err := c.SetReadDeadline(now.Add(c.stall + time.Duration(c.unheard)*time.Second/drain)); err != nil {
 		return err
 	}

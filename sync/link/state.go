@@ -14,7 +14,8 @@ import (
 	"shangu/sync/identity"
 )
 
-// Usage is a number of bytes on the line, TLS included, TCP and IP not.
+// Usage is a number of bytes on the line, as its seller counts them: TLS, TCP
+// and IP included, and attempts that failed.
 type Usage struct {
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`
@@ -25,6 +26,12 @@ func (u Usage) Total() int64 { return u.Sent + u.Received }
 
 // keptMonths is how many months of usage are remembered.
 const keptMonths = 13
+
+const (
+	saveEvery    = 64 << 10           // bytes
+	maxAddresses = 32                 // hosts whose address is remembered
+	narrowFor    = 7 * 24 * time.Hour // a line is tried with whole packets again after that
+)
 
 // stored is the state file, in JSON. Whoever reads it can take over the TLS
 // session in it until the next one replaces it, so its mode is 0600. A file
@@ -37,6 +44,17 @@ type stored struct {
 	Hub     string           `json:"hub,omitempty"`
 	Speed   float64          `json:"speed,omitempty"` // bytes a second
 	Months  map[string]Usage `json:"months,omitempty"`
+	// Addresses are where each host:port really was the hub, for resolvers that lie.
+	Addresses map[string]string `json:"addresses,omitempty"`
+	Narrow    int64             `json:"narrow,omitempty"` // unix seconds until which packets are kept small
+	Behind    int64             `json:"behind,omitempty"` // seconds by which this machine's clock is behind the hub's
+	Thrift    Thrift            `json:"thrift,omitzero"`
+}
+
+// Thrift is what a day's essentials have used since only they may cross the line.
+type Thrift struct {
+	Day   string `json:"day"` // yyyy-mm-dd
+	Bytes int64  `json:"bytes"`
 }
 
 // state is what a Link remembers. As a tls.ClientSessionCache it holds one
@@ -46,10 +64,11 @@ type state struct {
 	write identity.Write
 	log   *slog.Logger
 
-	mu    sync.Mutex
-	s     stored
-	dirty bool
-	cache *tls.ClientSessionState
+	mu      sync.Mutex
+	s       stored
+	dirty   bool
+	unsaved int64 // bytes counted since the last save
+	cache   *tls.ClientSessionState
 }
 
 // openState reads what a device's Link remembers. Another device's session is
@@ -103,14 +122,21 @@ func (st *state) Put(_ string, cs *tls.ClientSessionState) {
 	}
 }
 
-func (st *state) count(month string, sent, received int) {
+// count adds to a month's usage, and to a day's essentials unless day is "".
+func (st *state) count(month, day string, sent, received int64) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	u := st.s.Months[month]
-	u.Sent += int64(sent)
-	u.Received += int64(received)
+	u.Sent += sent
+	u.Received += received
 	st.s.Months[month] = u
-	st.dirty = true
+	if day != "" {
+		if st.s.Thrift.Day != day {
+			st.s.Thrift = Thrift{Day: day}
+		}
+		st.s.Thrift.Bytes += sent + received
+	}
+	st.dirty, st.unsaved = true, st.unsaved+sent+received
 	for len(st.s.Months) > keptMonths {
 		oldest := month
 		for m := range st.s.Months {
@@ -118,6 +144,65 @@ func (st *state) count(month string, sent, received int) {
 		}
 		delete(st.s.Months, oldest)
 	}
+}
+
+// spent is what a day's essentials have used.
+func (st *state) spent(day string) int64 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.s.Thrift.Day != day {
+		return 0
+	}
+	return st.s.Thrift.Bytes
+}
+
+// due reports whether so much was counted since the last save that a killed
+// process should not forget it.
+func (st *state) due() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.unsaved >= saveEvery
+}
+
+// address is where addr, host:port, really was the hub; "" if it never was.
+func (st *state) address(addr string) string {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.s.Addresses[addr]
+}
+
+func (st *state) setAddress(addr, at string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.s.Addresses[addr] == at {
+		return
+	}
+	if st.s.Addresses == nil || len(st.s.Addresses) >= maxAddresses {
+		st.s.Addresses = map[string]string{}
+	}
+	st.s.Addresses[addr], st.dirty = at, true
+}
+
+// narrow reports whether packets are kept small for now.
+func (st *state) narrow(now time.Time) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return now.Unix() < st.s.Narrow && st.s.Narrow <= now.Add(narrowFor).Unix()
+}
+
+func (st *state) setNarrow(until time.Time) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.s.Narrow, st.dirty = 0, true
+	if !until.IsZero() {
+		st.s.Narrow = until.Unix()
+	}
+}
+
+func (st *state) behind() time.Duration {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return time.Duration(st.s.Behind) * time.Second
 }
 
 func (st *state) usage(month string) Usage {
@@ -132,10 +217,10 @@ func (st *state) trusted() time.Time {
 	return time.Unix(st.s.Trusted, 0)
 }
 
-func (st *state) setTrusted(t time.Time) {
+func (st *state) setTrusted(t time.Time, behind time.Duration) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.s.Trusted, st.dirty = t.Unix(), true
+	st.s.Trusted, st.s.Behind, st.dirty = t.Unix(), int64(behind/time.Second), true
 }
 
 func (st *state) speed() float64 {
@@ -177,6 +262,6 @@ func (st *state) save() error {
 	if err := st.write(st.path, b, 0o600); err != nil {
 		return fmt.Errorf("save link state: %w", err)
 	}
-	st.dirty = false
+	st.dirty, st.unsaved = false, 0
 	return nil
 }
