@@ -5,6 +5,7 @@ import (
 
 	"shangu/agent/web"
 	"shangu/schema/text"
+	"shangu/sync/link"
 )
 
 // Notice is one sentence for the clerk, as it travels through the door: its
@@ -31,6 +32,9 @@ func (a *Agent) notices(s Status) []Notice {
 	}
 	if off := time.Duration(s.ClockOffset) * time.Millisecond; off.Abs() >= slowClock {
 		add(web.Warn, "agent.notice_clock_off", "minutes", int(off.Abs().Minutes()))
+	}
+	if d := s.Data; d.Thrift {
+		add(web.Warn, "agent.notice_thrift", "limit", link.Amount(d.Limit), "share", link.Amount(d.Share), "spent", link.Amount(d.Spent), "until", d.Until)
 	}
 	web.Sort(out, func(n Notice) web.Level { return n.Level })
 	return out

@@ -66,7 +66,7 @@ func (a *Agent) talkOnce(ctx context.Context) (session.Report, error) {
 	if err != nil {
 		return session.Report{}, err
 	}
-	r, err := session.Run(ctx, a.store, l, session.Options{Cluster: cr.Cluster, Key: cr.ReceiptKey(), Budget: l.Budget})
+	r, err := session.Run(ctx, a.store, l, session.Options{Cluster: cr.Cluster, Key: cr.ReceiptKey(), Budget: l.Budget, Thrift: l.Thrift})
 	if r.HubTime != 0 {
 		l.Trust(time.Unix(r.HubTime, 0))
 	}

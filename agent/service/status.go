@@ -36,11 +36,19 @@ type Status struct {
 	Notices     []Notice       `json:"notices"`           // gravest first; text as a code, as in LastError
 }
 
-// Data is what crossed the line in this calendar month, TLS included, in bytes.
+// Data is what crossed the line in this calendar month, in bytes as the line's
+// seller counts them.
 type Data struct {
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`
 	Limit    int64 `json:"limit,omitempty"` // of both together; 0: none
+	// Thrift: so little is left that only what was recorded here crosses the
+	// line. Share is today's part of what is left, Spent what of it is used;
+	// what the district has for the school waits until Until, yyyy-mm-dd.
+	Thrift bool   `json:"thrift,omitempty"`
+	Share  int64  `json:"share,omitempty"`
+	Spent  int64  `json:"spent,omitempty"`
+	Until  string `json:"until,omitempty"`
 }
 
 // Status reads where the agent stands, LastError and Notices as codes.
@@ -80,6 +88,9 @@ func (a *Agent) stand() Status {
 	if a.link != nil {
 		u := a.link.Usage()
 		s.Data.Sent, s.Data.Received = u.Sent, u.Received
+		if b := a.link.Allowance(); b.Thrift {
+			s.Data.Thrift, s.Data.Share, s.Data.Spent, s.Data.Until = true, b.Share, b.Spent, b.Month.Format(time.DateOnly)
+		}
 	}
 	for k, n := range st.Kinds {
 		s.Kinds[k.String()] = n

@@ -24,9 +24,7 @@ type Allowance struct {
 	// is today's part of it, Spent what of that is used.
 	Thrift       bool
 	Share, Spent int64
-	// Until is when a used-up share grows again: the next day, or the next
-	// month when nothing is left of this one's.
-	Until time.Time
+	Month        time.Time // when the next one begins, and what had to wait crosses the line
 }
 
 // Out reports whether nothing may cross the line for now.
@@ -45,7 +43,7 @@ func allow(now time.Time, limit, used, spent int64) Allowance {
 		return a
 	}
 	y, m, d := now.Date()
-	next := time.Date(y, m+1, 1, 0, 0, 0, 0, now.Location())
+	a.Month = time.Date(y, m+1, 1, 0, 0, 0, 0, now.Location())
 	days := time.Date(y, m+1, 0, 0, 0, 0, 0, now.Location()).Day() - d + 1
 	// What went out today before thrift began counts for the month alone.
 	left := limit - used + spent
@@ -53,10 +51,6 @@ func allow(now time.Time, limit, used, spent int64) Allowance {
 		return a
 	}
 	a.Thrift, a.Spent, a.Share = true, spent, max(0, left/int64(days))
-	a.Until = time.Date(y, m, d+1, 0, 0, 0, 0, now.Location())
-	if a.Over() {
-		a.Until = next
-	}
 	return a
 }
 

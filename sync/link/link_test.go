@@ -118,14 +118,17 @@ func TestWhatIsNoHubIsToldApart(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		url    string
+		id     string
 	}{
-		"login page over plain HTTP":  {good, "https://" + strings.TrimPrefix(plain.URL, "http://")},
-		"login page with foreign TLS": {good, foreign.URL},
-		"page from a proxy":           {page, ""},
-		"page without a type":         {body("<html>"), ""},
-		"nothing":                     {body(""), ""},
-		"redirect":                    {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, ""},
-		"status of a proxy":           {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "Bad Gateway", http.StatusBadGateway) }, ""},
+		"login page over plain HTTP":  {good, "https://" + strings.TrimPrefix(plain.URL, "http://"), "link.portal"},
+		"login page with foreign TLS": {good, foreign.URL, "link.portal"},
+		"another district's hub":      {good, newHub(t, good).URL, "link.not_hub"},
+		"page from a proxy":           {page, "", "link.portal"},
+		"page without a type":         {body("<html>"), "", "link.not_hub"},
+		"nothing":                     {body(""), "", "link.not_hub"},
+		"redirect":                    {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "", "link.portal"},
+		"network login required":      {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNetworkAuthenticationRequired) }, "", "link.portal"},
+		"status of a proxy":           {func(w http.ResponseWriter, r *http.Request) { http.Error(w, "Bad Gateway", http.StatusBadGateway) }, "", "link.not_hub"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHub(t, c.answer)
@@ -135,7 +138,7 @@ func TestWhatIsNoHubIsToldApart(t *testing.T) {
 				}
 			})
 			_, err := l.Exchange(t.Context(), []byte{0x90})
-			if !errors.Is(err, ErrNotHub) || text.Of(err).ID() != "link.not_hub" {
+			if !errors.Is(err, ErrNotHub) || errors.Is(err, ErrPortal) != (c.id == "link.portal") || text.Of(err).ID() != c.id {
 				t.Errorf("%v", err)
 			}
 			// The next address is tried.

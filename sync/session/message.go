@@ -29,6 +29,7 @@ const (
 type ask struct {
 	buckets bool          // the digests of all buckets
 	bucket  digest.Bucket // the documents of this bucket, if its kind is not 0
+	quiet   bool          // no documents: the school's line is nearly paid out for this month
 }
 
 // request is one message of an agent. DESIGN.md has the table.
@@ -71,10 +72,11 @@ func (q *request) EncodeMsgpack(enc *msgpack.Encoder) error {
 		w.bytes(q.pack)
 	}
 	if n > 6 {
-		w.array(3)
+		w.array(4)
 		w.bool(q.ask.buckets)
 		w.int(int64(q.ask.bucket.Kind))
 		w.str(q.ask.bucket.Month)
+		w.bool(q.ask.quiet)
 	}
 	return w.err
 }
@@ -109,8 +111,11 @@ func (q *request) DecodeMsgpack(dec *msgpack.Decoder) error {
 		if a < 3 {
 			r.Fail("ask of %d fields", a)
 		}
-		q.ask = ask{r.Bool(), digest.Bucket{Kind: schema.Kind(r.Uint16()), Month: r.Str()}}
-		r.Skip(a - 3)
+		q.ask = ask{buckets: r.Bool(), bucket: digest.Bucket{Kind: schema.Kind(r.Uint16()), Month: r.Str()}}
+		if a > 3 {
+			q.ask.quiet = r.Bool()
+		}
+		r.Skip(a - 4)
 	}
 	r.Skip(n - 8)
 	return r.Err()

@@ -40,7 +40,8 @@ func genRequest(t *rapid.T) request {
 		pack: genBytes(t, "pack", 0, 1, 300, 70000),
 	}
 	if rapid.Bool().Draw(t, "asks") {
-		q.ask = ask{rapid.Bool().Draw(t, "buckets"), digest.Bucket{Kind: schema.Kind(rapid.Uint16().Draw(t, "kind")), Month: "2026-09"}}
+		q.ask = ask{rapid.Bool().Draw(t, "buckets"), digest.Bucket{Kind: schema.Kind(rapid.Uint16().Draw(t, "kind")), Month: "2026-09"},
+			rapid.Bool().Draw(t, "quiet")}
 	}
 	return q
 }

@@ -19,6 +19,9 @@ type Options struct {
 	Cluster [16]byte
 	Key     ed25519.PublicKey // the district's receipt key
 	Budget  func() int        // bytes that the link carries in a few seconds; nil: DefaultBudget
+	// Thrift reports whether only what was recorded here may cross the line:
+	// then nothing is pulled and nothing repaired. nil: never.
+	Thrift func() bool
 }
 
 // DefaultBudget is a push's size in bytes while the link's speed is unknown.
@@ -79,7 +82,8 @@ func (s *talk) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("pack entries: %w", err)
 		}
-		p, beat, err := s.exchange(ctx, request{pack: pack})
+		quiet := s.o.Thrift != nil && s.o.Thrift()
+		p, beat, err := s.exchange(ctx, request{pack: pack, ask: ask{quiet: quiet}})
 		if errors.Is(err, ErrUnknownChain) && !s.introduce {
 			s.introduce = true
 			continue
@@ -93,6 +97,9 @@ func (s *talk) run(ctx context.Context) error {
 		}
 		if err := s.absorb(p); err != nil {
 			return err
+		}
+		if quiet && !s.pending() {
+			return nil // what the hub has for us waits
 		}
 		if p.more || s.pending() {
 			if s.report.Pushed == before.Pushed && s.store.Cursor() == cursor {

@@ -108,6 +108,10 @@ func serve(ctx context.Context, hub Hub, d District, c Caller, q *request, p *re
 		p.docs = compress(docs)
 		return moved, nil
 	}
+	if q.ask.quiet {
+		p.cursor, p.more = q.cursor, true
+		return moved, nil
+	}
 	budget := pullBudget
 	if q.beat.Pending > moved {
 		budget = pullBehindPush
