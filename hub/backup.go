@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +67,7 @@ func restoreCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		h, err := node.Restore(args[0], dir)
+		h, err := node.Restore(args[0], dir, time.Now())
 		if err != nil {
 			return err
 		}

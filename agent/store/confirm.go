@@ -96,7 +96,7 @@ func (s *Store) Confirm(r session.Receipt, verdicts []session.Verdict, clock cha
 		return fmt.Errorf("confirm entry %d: %w", r.Tip.Seq, ErrReceipt)
 	}
 	if r.Tip.Seq > s.st.Confirmed.Seq || s.receipt.Sig == nil {
-		err := s.files.write(fileReceipt, receiptFile{hexBytes(r.Chain), r.Tip.Seq, r.Tip.Hash[:], r.Time, r.Sig})
+		err := s.files.write(fileReceipt, receiptFile{hexBytes(r.Chain), r.Tip.Seq, r.Tip.Hash[:], r.N, r.Time, r.Head[:], r.Sig})
 		if err != nil {
 			return fmt.Errorf("confirm: %w", err)
 		}

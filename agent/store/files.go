@@ -79,7 +79,9 @@ type receiptFile struct {
 	Chain hexBytes `json:"chain"`
 	Seq   uint64   `json:"seq"`
 	Hash  []byte   `json:"hash"`
+	N     uint64   `json:"n"` // the hub's audit record
 	Time  int64    `json:"time"`
+	Head  []byte   `json:"head"` // of the hub's audit trail
 	Sig   []byte   `json:"sig"`
 }
 
@@ -87,8 +89,9 @@ func (f *receiptFile) receipt() (r session.Receipt) {
 	if f.Sig == nil {
 		return r
 	}
-	r = session.Receipt{Chain: change.ChainID(f.Chain), Tip: frame.Tip{Seq: f.Seq}, Time: f.Time, Sig: f.Sig}
+	r = session.Receipt{Chain: change.ChainID(f.Chain), Tip: frame.Tip{Seq: f.Seq}, Place: session.Place{N: f.N, Time: f.Time}, Sig: f.Sig}
 	copy(r.Tip.Hash[:], f.Hash)
+	copy(r.Head[:], f.Head)
 	return r
 }
 

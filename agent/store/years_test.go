@@ -156,7 +156,7 @@ func fillYears(t testing.TB, dir string, days int) {
 func confirmAll(t testing.TB, s *Store) {
 	t.Helper()
 	chain, _ := s.Chain()
-	r := session.Receipt{Chain: chain, Tip: s.journal.Tip(), Time: 1, Sig: []byte{1}}
+	r := session.Receipt{Chain: chain, Tip: s.journal.Tip(), Sig: []byte{1}}
 	if err := s.Confirm(r, nil, change.Clock{}); err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 func (w *world) corrupt(n *Node) {
 	w.t.Helper()
 	_, err := n.deps.State.ApplyBatch([]state.LogEntry{{Index: n.raft.LastIndex() + 1, Term: n.raft.CurrentTerm(),
-		Data: state.EncodeSetNode(state.Node{ID: "ghost", Raft: "ghost:1", API: "ghost:2"})}})
+		Data: state.EncodeSetNode(state.Node{ID: "ghost", Raft: "ghost:1", API: "ghost:2"}, 0, "")}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestANodeThatDiffersServesNoMore(t *testing.T) {
 		pens := []*pen{w.enrol(l, 1)}
 		w.agree(nodes...)
 		w.corrupt(l)
-		w.propose(nodes[0], state.EncodeFeature(1))
+		w.propose(nodes[0], state.EncodeFeature(1, 0, ""))
 		w.until("the leader to give up", func() bool { return errors.Is(l.Ready(w.ctx), ErrDiffers) })
 		var rest []*Node
 		for _, n := range nodes {

@@ -217,9 +217,12 @@ func (n *Node) admitNode(ctx context.Context, body []byte) (bool, error) {
 	return true, n.giveVote(j.ID)
 }
 
+// nodeAccount begins the name that the audit trail knows a node's own doing by.
+const nodeAccount = "node:"
+
 // record commits a node's addresses.
 func (n *Node) record(ctx context.Context, p Peer) error {
-	_, res, err := n.commit(ctx, state.EncodeSetNode(p))
+	_, res, err := n.commit(ctx, state.EncodeSetNode(p, n.now(), nodeAccount+n.cfg.ID))
 	if err != nil {
 		return fmt.Errorf("record node %s: %w", p.ID, err)
 	}
@@ -262,7 +265,7 @@ func (n *Node) dropNode(ctx context.Context, id string) (uint64, error) {
 	if v := n.voters(); len(v) == 1 && v[0] == raft.ServerID(id) {
 		return 0, fmt.Errorf("remove node %s: it is the last that votes", id)
 	}
-	index, res, err := n.commit(ctx, state.EncodeDropNode(id))
+	index, res, err := n.commit(ctx, state.EncodeDropNode(id, n.now(), nodeAccount+n.cfg.ID))
 	if err == nil {
 		err = state.DecodeDone(res)
 	}

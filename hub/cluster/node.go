@@ -330,7 +330,9 @@ func (n *Node) heartbeat(ctx context.Context, p session.Push) (ack session.Ack, 
 		return ack, fmt.Errorf("heartbeat: %w", err)
 	}
 	if ack.Fits = ack.Tip.Seq == p.Confirmed; !ack.Fits {
-		ack.Verdicts, err = n.deps.State.Verdicts(p.Chain, p.Confirmed)
+		if ack.Place, err = n.deps.State.PlaceAt(p.Chain, ack.Tip.Seq); err == nil {
+			ack.Verdicts, err = n.deps.State.Verdicts(p.Chain, p.Confirmed)
+		}
 	}
 	return ack, err
 }

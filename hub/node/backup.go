@@ -44,8 +44,19 @@ type BackupHead struct {
 	Term      uint64          `json:"term"`
 	Time      time.Time       `json:"time"`
 	Version   string          `json:"version"`
+	Audit     AuditHead       `json:"audit"` // how far the audit trail goes
 	Secrets   json.RawMessage `json:"secrets,omitempty"`
 	Operators []Operator      `json:"operators,omitempty"`
+}
+
+// AuditHead is how far the audit trail goes: records, and the hash over them.
+type AuditHead struct {
+	Count uint64 `json:"count"`
+	Head  string `json:"head"` // hex
+}
+
+func auditHead(h state.Head) AuditHead {
+	return AuditHead{h.Count, fmt.Sprintf("%x", h.Hash)}
 }
 
 // errBackup says that a file is no whole backup.
@@ -62,7 +73,7 @@ func (n *Node) backup(w http.ResponseWriter, r *http.Request) {
 	}
 	defer view.Close()
 	h := BackupHead{Cluster: fmt.Sprintf("%x", n.Secrets.Cluster), Name: n.Secrets.Name, Node: n.Settings.ID,
-		Index: view.Index, Term: view.Term, Time: n.opts.Now().UTC().Truncate(time.Second), Version: n.opts.Version}
+		Index: view.Index, Term: view.Term, Time: n.opts.Now().UTC().Truncate(time.Second), Version: n.opts.Version, Audit: auditHead(view.Trail)}
 	if h.Secrets, err = n.Secrets.Marshal(); err == nil {
 		h.Operators, err = Operators(n.opts.Dir)
 	}
@@ -193,22 +204,44 @@ func fillState(dir string, h BackupHead, body io.Reader, then func(*state.State)
 	if index, _ := st.Applied(); index != h.Index {
 		return fmt.Errorf("%w: it holds log entry %d, not %d", errBackup, index, h.Index)
 	}
+	if err := checkTrail(st, h.Audit); err != nil {
+		return err
+	}
 	if err := then(st); err != nil {
 		return err
 	}
 	return st.Sync()
 }
 
+// checkTrail reads a restored audit trail whole: it must end where the backup
+// says, and hold together up to there.
+func checkTrail(st *state.State, want AuditHead) error {
+	if have := auditHead(st.TrailHead()); have != want {
+		return fmt.Errorf("%w: its audit trail ends at record %d with %s, not at %d with %s", errBackup, have.Count, have.Head, want.Count, want.Head)
+	}
+	v, err := st.VerifyTrail()
+	if err == nil && len(v.Problems) > 0 {
+		err = fmt.Errorf("%w: audit record %d: %s", errBackup, v.Problems[0].N, v.Problems[0].Why)
+	}
+	return err
+}
+
 // alone forgets the nodes of the cluster that the backup is of: a node that
-// went on after it must not take the restored cluster for its own.
-func alone(st *state.State) error {
+// went on after it must not take the restored cluster for its own. The audit
+// trail says that the district was restored, and from what.
+func alone(st *state.State, h BackupHead, now int64) error {
 	nodes, err := st.Nodes()
 	if err != nil {
 		return err
 	}
+	commands := [][]byte{state.EncodeEvent(state.Event{What: state.EventRestored, Now: now, Account: localAccount,
+		Note: fmt.Sprintf("backup of %s, log entry %d, audit record %d", h.Time.Format(time.RFC3339), h.Index, h.Audit.Count)})}
+	for _, old := range nodes {
+		commands = append(commands, state.EncodeDropNode(old.ID, now, localAccount))
+	}
 	index, term := st.Applied()
-	for i, old := range nodes {
-		e := state.LogEntry{Index: index + uint64(i) + 1, Term: term, Data: state.EncodeDropNode(old.ID)}
+	for i, c := range commands {
+		e := state.LogEntry{Index: index + uint64(i) + 1, Term: term, Data: c}
 		if _, err := st.ApplyBatch([]state.LogEntry{e}); err != nil {
 			return err
 		}
@@ -220,7 +253,7 @@ func alone(st *state.State) error {
 // backup. It begins a cluster of one that goes on where the backup ended; agents
 // send again what it lacks. The secrets are written last: a directory that has
 // them is whole.
-func Restore(path, dir string) (h BackupHead, err error) {
+func Restore(path, dir string, now time.Time) (h BackupHead, err error) {
 	f, h, body, err := openBackup(path)
 	if err != nil {
 		return h, err
@@ -236,7 +269,7 @@ func Restore(path, dir string) (h BackupHead, err error) {
 	if err := os.MkdirAll(secretsDir(dir), 0o700); err != nil {
 		return h, fmt.Errorf("restore: %w", err)
 	}
-	if err := fillState(filepath.Join(dir, "state"), h, body, alone); err != nil {
+	if err := fillState(filepath.Join(dir, "state"), h, body, func(st *state.State) error { return alone(st, h, now.Unix()) }); err != nil {
 		return h, err
 	}
 	operators, err := json.MarshalIndent(h.Operators, "", "  ")

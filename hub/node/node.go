@@ -230,7 +230,7 @@ func (n *Node) found(ctx context.Context) error {
 		if err != nil || id == n.Secrets.Cluster {
 			return err
 		}
-		b, err := n.Cluster.Propose(ctx, state.EncodeInit(state.Init{Cluster: n.Secrets.Cluster, Name: n.Secrets.Name}))
+		b, err := n.Cluster.Propose(ctx, state.EncodeInit(state.Init{Cluster: n.Secrets.Cluster, Name: n.Secrets.Name, Now: n.opts.Now().Unix(), Account: localAccount}))
 		if err == nil {
 			return state.DecodeDone(b)
 		}

@@ -9,10 +9,15 @@ func finish(err error) []byte { return encode(nil, &done{err}) }
 
 func (b *batch) init(c *Init) []byte {
 	var was Init
-	if b.load(metaCluster, &was) && was.Cluster != c.Cluster || c.Cluster == [16]byte{} {
+	known := b.load(metaCluster, &was)
+	if known && was.Cluster != c.Cluster || c.Cluster == [16]byte{} {
 		return finish(ErrCluster)
 	}
+	if known && was.Name == c.Name {
+		return finish(nil)
+	}
 	b.set(metaCluster, encode(nil, c))
+	b.noteCommand(WhatInit, c.Now, c.Account)
 	return finish(nil)
 }
 
@@ -35,6 +40,7 @@ func (b *batch) issue(c *IssueToken) []byte {
 	b.set(key, encode(nil, &Token{
 		Hash: c.Hash, School: c.School, Role: c.Role, Issued: c.Now, Expires: c.Expires, By: c.Account,
 	}))
+	b.note(&Record{What: WhatToken, Time: c.Now, School: c.School, Account: c.Account, Body: b.data})
 	return finish(nil)
 }
 
@@ -78,6 +84,7 @@ func (b *batch) enrol(c *Enrol) []byte {
 			b.set(idKey(keyDevice, d.ID[:]), encode(nil, &d.Device))
 		}
 		r.School, r.Certificate = t.School, t.Certificate
+		b.note(&Record{What: WhatEnrol, Time: t.Used, School: t.School, Device: c.Device, Account: t.By, Body: b.data})
 		return nil
 	}()
 	return encode(nil, &r)
@@ -100,14 +107,21 @@ func (b *batch) revoke(c *Revoke) []byte {
 	}
 	d.Revoked, d.RevokedBy, d.Reason = max(1, c.Now), c.Account, c.Reason
 	b.set(idKey(keyDevice, d.ID[:]), encode(nil, &d.Device))
+	b.note(&Record{What: WhatRevoke, Time: d.Revoked, School: d.School, Device: d.ID, Account: c.Account, Body: b.data})
 	return finish(nil)
 }
 
-func (b *batch) setNode(n *Node) []byte {
+func (b *batch) setNode(c *setNode) []byte {
+	n, key := c.node, idKey(keyNode, []byte(c.node.ID))
 	if n.ID == "" || len(n.ID) > maxID {
 		return finish(ErrCommand)
 	}
-	b.set(idKey(keyNode, []byte(n.ID)), encode(nil, n))
+	var was Node
+	if b.load(key, &was) && was == n {
+		return finish(nil)
+	}
+	b.set(key, encode(nil, &n))
+	b.noteCommand(WhatNode, c.now, c.account)
 	return finish(nil)
 }
 
@@ -115,7 +129,12 @@ func (b *batch) dropNode(c *dropNode) []byte {
 	if len(c.id) > maxID {
 		return finish(ErrCommand)
 	}
-	b.delete(idKey(keyNode, []byte(c.id)))
+	key := idKey(keyNode, []byte(c.id))
+	if b.get(key) == nil {
+		return finish(nil)
+	}
+	b.delete(key)
+	b.noteCommand(WhatDrop, c.now, c.account)
 	return finish(nil)
 }
 
@@ -123,7 +142,14 @@ func (b *batch) feature(c *feature) []byte {
 	var was feature
 	b.load(metaFeature, &was)
 	if c.level > was.level {
-		b.set(metaFeature, encode(nil, c))
+		b.set(metaFeature, encode(nil, &feature{level: c.level}))
+		b.noteCommand(WhatFeature, c.now, c.account)
 	}
+	return finish(nil)
+}
+
+// event records what was done to the hub from outside its log.
+func (b *batch) event(c *Event) []byte {
+	b.noteCommand(WhatEvent, c.Now, c.Account)
 	return finish(nil)
 }

@@ -22,7 +22,7 @@ func (s *State) ApplyBatch(entries []LogEntry) ([][]byte, error) {
 		}
 		results[i] = b.apply(e)
 		b.endChunks()
-		b.at = progress{index: e.Index, term: e.Term, pos: b.at.pos}
+		b.at = progress{index: e.Index, term: e.Term, pos: b.at.pos, count: b.at.count, head: b.at.head}
 		if b.err != nil {
 			break
 		}
@@ -41,7 +41,7 @@ func (s *State) ApplyBatch(entries []LogEntry) ([][]byte, error) {
 
 // apply applies one log entry.
 func (b *batch) apply(e *LogEntry) []byte {
-	b.index, b.item = e.Index, 0
+	b.index, b.data, b.item = e.Index, e.Data, 0
 	b.itemBytes, b.itemKeys = 0, 0
 	if len(e.Data) == 0 {
 		return finish(ErrCommand)
@@ -70,6 +70,8 @@ func (b *batch) apply(e *LogEntry) []byte {
 		return command(body, b.settle)
 	case cmdFeature:
 		return command(body, b.feature)
+	case cmdEvent:
+		return command(body, b.event)
 	}
 	return finish(ErrCommand)
 }

@@ -507,7 +507,7 @@ func TestAuthorIsAllOrNothing(t *testing.T) {
 	if r, err := DecodeAuthor(l.commit(t, s, EncodeAuthor(load))); err != nil || r.Applied != 1 || r.Tip.Seq != 5 {
 		t.Error(r, err)
 	}
-	if err := DecodeDone(l.commit(t, s, EncodeInit(Init{[16]byte{9}, "别区"}))); !errors.Is(err, ErrCluster) {
+	if err := DecodeDone(l.commit(t, s, EncodeInit(Init{Cluster: [16]byte{9}, Name: "别区"}))); !errors.Is(err, ErrCluster) {
 		t.Error(err)
 	}
 	if err := DecodeDone(l.commit(t, s, []byte{200, 0x90})); !errors.Is(err, ErrCommand) {

@@ -132,7 +132,7 @@ func (b *batch) write(w *writer, now int64, account string, changes []staged, r 
 		b.record(c)
 	}
 	tip := c.tip
-	trail := append([]byte{trailEntries}, c.id[:]...)
+	var entries []byte
 	for _, s := range changes {
 		e := &change.Entry{
 			Seq: tip.Seq + 1, At: now, Account: account, Scope: s.key.Scope, Kind: s.key.Kind, ID: s.key.ID, Fields: s.fields,
@@ -147,11 +147,11 @@ func (b *batch) write(w *writer, now int64, account string, changes []staged, r 
 			r.Lost += len(losses)
 		}
 		tip = tip.Next(raw)
-		trail = append(binary.AppendUvarint(trail, uint64(len(raw))), raw...)
+		entries = append(binary.AppendUvarint(entries, uint64(len(raw))), raw...)
 		r.Applied++
 	}
-	b.set(packKey(b.index, b.item), trail)
-	b.advance(c, tip)
+	p := b.note(&Record{What: WhatAuthor, Time: now, Account: account, Chain: c.id, Tip: tip, Body: entries})
+	b.advance(c, tip, p.N)
 	r.Tip = tip
 }
 

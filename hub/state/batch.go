@@ -30,6 +30,9 @@ type progress struct {
 	doing       uint64 // the entry that is half applied; 0: none
 	item        int
 	change      int
+
+	count uint64   // records in the audit trail
+	head  [32]byte // hash over them
 }
 
 func (p *progress) walk(w *wire) {
@@ -39,6 +42,8 @@ func (p *progress) walk(w *wire) {
 	w.uint64(&p.doing)
 	w.int(&p.item)
 	w.int(&p.change)
+	w.uint64(&p.count)
+	w.fixed(p.head[:])
 }
 
 // batch applies log entries in one or more transactions. Reads see its own
@@ -50,6 +55,7 @@ type batch struct {
 	at    progress
 	redo  progress // where a crash left the entry after at.index
 	index uint64   // of the entry at hand
+	data  []byte   // of the entry at hand
 	item  int
 
 	bytes, keys         int // written in this transaction
@@ -261,27 +267,27 @@ func (b *batch) record(c *chain) {
 }
 
 // advance moves a chain to a new tip at the end of an item: the table's new
-// names, a checkpoint, and the place of the bytes in the audit trail.
-func (b *batch) advance(c *chain, tip frame.Tip) {
+// names, and a checkpoint that says which audit record holds the bytes.
+func (b *batch) advance(c *chain, tip frame.Tip, record uint64) {
 	c.tip = tip
 	if n := c.table.Len(); n > c.names {
 		b.set(namesKey(c.id, c.names), c.table.AppendSince(c.names))
 		c.names = n
 	}
 	c.aux = c.table.Aux()
-	cp := checkpoint{tip.Hash, b.index, b.item}
+	cp := checkpoint{tip.Hash, record}
 	b.set(chainSeqKey(keyCheckpoint, c.id, tip.Seq), encode(nil, &cp))
 	b.touch(c)
 }
 
-// checkpoint is a chain's hash at the end of a pack, and where the pack is.
+// checkpoint is a chain's hash at the end of a pack, and the number of the audit
+// record that holds the pack.
 type checkpoint struct {
-	hash  [32]byte
-	index uint64
-	item  int
+	hash   [32]byte
+	record uint64
 }
 
-func (c *checkpoint) walk(w *wire) { w.fixed(c.hash[:]); w.uint64(&c.index); w.int(&c.item) }
+func (c *checkpoint) walk(w *wire) { w.fixed(c.hash[:]); w.uint64(&c.record) }
 
 // device is a device with what was last heard of it.
 type device struct {

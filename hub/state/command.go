@@ -19,6 +19,7 @@ const (
 	cmdDropNode = 8
 	cmdSettle   = 9
 	cmdFeature  = 10
+	cmdEvent    = 11
 )
 
 // Init names the cluster; it comes first in the log of a new district. The
@@ -26,9 +27,16 @@ const (
 type Init struct {
 	Cluster [16]byte
 	Name    string
+	Now     int64 // unix seconds
+	Account string
 }
 
-func (c *Init) walk(w *wire) { w.fixed(c.Cluster[:]); w.str(&c.Name) }
+func (c *Init) walk(w *wire) {
+	w.fixed(c.Cluster[:])
+	w.str(&c.Name)
+	w.int64(&c.Now)
+	w.str(&c.Account)
+}
 
 // EncodeInit builds the command; DecodeDone reads its result.
 func EncodeInit(c Init) []byte { return encode([]byte{cmdInit}, &c) }
@@ -217,15 +225,52 @@ type Node struct {
 
 func (c *Node) walk(w *wire) { w.str(&c.ID); w.str(&c.Raft); w.str(&c.API) }
 
-// EncodeSetNode records a node's addresses; DecodeDone reads the result.
-func EncodeSetNode(n Node) []byte { return encode([]byte{cmdNode}, &n) }
+type setNode struct {
+	node    Node
+	now     int64
+	account string
+}
 
-type dropNode struct{ id string }
+func (c *setNode) walk(w *wire) { w.record(&c.node); w.int64(&c.now); w.str(&c.account) }
 
-func (c *dropNode) walk(w *wire) { w.str(&c.id) }
+// EncodeSetNode records a node's addresses; DecodeDone reads the result. now is
+// unix seconds; account is who did it.
+func EncodeSetNode(n Node, now int64, account string) []byte {
+	return encode([]byte{cmdNode}, &setNode{n, now, account})
+}
+
+type dropNode struct {
+	id      string
+	now     int64
+	account string
+}
+
+func (c *dropNode) walk(w *wire) { w.str(&c.id); w.int64(&c.now); w.str(&c.account) }
 
 // EncodeDropNode forgets a node's addresses; DecodeDone reads the result.
-func EncodeDropNode(id string) []byte { return encode([]byte{cmdDropNode}, &dropNode{id}) }
+func EncodeDropNode(id string, now int64, account string) []byte {
+	return encode([]byte{cmdDropNode}, &dropNode{id, now, account})
+}
+
+// Event is what was done to the hub from outside its log: what it is must stand
+// in the audit trail.
+type Event struct {
+	What    string // EventRestored, EventRecovered
+	Now     int64  // unix seconds
+	Account string
+	Note    string // of what, in words or numbers
+}
+
+// What an Event says.
+const (
+	EventRestored  = "restored"  // the hub was made anew from a backup: what came after it is not here
+	EventRecovered = "recovered" // after the loss of a quorum one node went on alone
+)
+
+func (c *Event) walk(w *wire) { w.str(&c.What); w.int64(&c.Now); w.str(&c.Account); w.str(&c.Note) }
+
+// EncodeEvent builds the command; DecodeDone reads its result.
+func EncodeEvent(c Event) []byte { return encode([]byte{cmdEvent}, &c) }
 
 // Settlement is what an operator does with a quarantined entry.
 type Settlement uint8
@@ -262,9 +307,15 @@ func (c *Settle) walk(w *wire) {
 // EncodeSettle builds the command; DecodeAuthor reads its result.
 func EncodeSettle(c Settle) []byte { return encode([]byte{cmdSettle}, &c) }
 
-type feature struct{ level uint64 }
+type feature struct {
+	level   uint64
+	now     int64
+	account string
+}
 
-func (c *feature) walk(w *wire) { w.uint64(&c.level) }
+func (c *feature) walk(w *wire) { w.uint64(&c.level); w.int64(&c.now); w.str(&c.account) }
 
 // EncodeFeature raises the feature level; it never falls. DecodeDone reads the result.
-func EncodeFeature(level uint64) []byte { return encode([]byte{cmdFeature}, &feature{level}) }
+func EncodeFeature(level uint64, now int64, account string) []byte {
+	return encode([]byte{cmdFeature}, &feature{level, now, account})
+}

@@ -24,12 +24,6 @@ const (
 	maxAccount = 256      // bytes of a writer's name, which each such card holds
 )
 
-// Kinds of packs in the audit trail.
-const (
-	trailPack    = 1 // a pack as it came
-	trailEntries = 2 // entries of the district: uvarint length and canonical bytes each
-)
-
 // ingest applies an ingest command.
 func (b *batch) ingest(c *ingest) []byte {
 	var r ingestResults
@@ -88,7 +82,7 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 		}
 		at = head.First - 1
 		if head.First == c.tip.Seq+1 && head.Prev == [8]byte(c.tip.Hash[:8]) {
-			if err := b.pack(p, d, c, known, &ack); err != nil {
+			if err := b.pack(p, d, c, known, now, &ack); err != nil {
 				return ack, err
 			}
 			ack.Fits = true
@@ -97,7 +91,7 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 	}
 	ack.Tip = c.tip
 	if !ack.Fits {
-		ack.Near = b.near(c, at)
+		ack.Near, ack.Place = b.near(c, at), b.placeAt(c)
 	}
 	if p.Confirmed < at || !ack.Fits || b.done() > 0 {
 		ack.Verdicts = b.verdicts(c.id, p.Confirmed)
@@ -110,7 +104,7 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 }
 
 // pack applies the entries of a pack that continues its chain.
-func (b *batch) pack(p *session.Push, d *device, c *chain, known bool, ack *session.Ack) error {
+func (b *batch) pack(p *session.Push, d *device, c *chain, known bool, now int64, ack *session.Ack) error {
 	u, err := b.s.unpacker.Unpack(p.Pack, c.table, c.id)
 	switch {
 	case errors.Is(err, frame.ErrLimit):
@@ -138,10 +132,21 @@ func (b *batch) pack(p *session.Push, d *device, c *chain, known bool, ack *sess
 		}
 	}
 	b.cut(len(u.Entries), len(p.Pack)+u.Head.Raw) // the pack, and names that it may have added
-	trail := append(append(make([]byte, 0, 17+len(p.Pack)), trailPack), c.id[:]...)
-	b.set(packKey(b.index, b.item), append(trail, p.Pack...))
-	b.advance(c, tip)
+	ack.Place = b.note(&Record{
+		What: WhatPack, Time: now, School: d.School, Device: d.ID, Chain: c.id, Tip: tip, Clock: p.Clock, Body: p.Pack,
+	})
+	b.advance(c, tip, ack.Place.N)
 	return nil
+}
+
+// placeAt is where the audit trail has a chain's last pack.
+func (b *batch) placeAt(c *chain) session.Place {
+	if b.err != nil {
+		return session.Place{}
+	}
+	p, err := placeAt(b.txn, c.id, c.tip.Seq)
+	b.fail("read place in the audit trail", err)
+	return p
 }
 
 // near is a chain's greatest checkpoint at or before seq.

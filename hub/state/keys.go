@@ -21,7 +21,7 @@ const (
 	keyNames      = 'n'
 	keyCheckpoint = 'c'
 	keyException  = 'e'
-	keyPack       = 'p'
+	keyRecord     = 'p'
 	keyDevice     = 'D'
 	keyBeat       = 'b'
 	keyToken      = 'T'
@@ -105,9 +105,6 @@ func namesKey(c change.ChainID, from int) []byte {
 	return chainSeqKey(keyNames, c, uint64(from))
 }
 
-func packKey(index uint64, item int) []byte {
-	b := binary.BigEndian.AppendUint64([]byte{keyPack}, index)
-	return binary.BigEndian.AppendUint32(b, uint32(item))
-}
+func recordKey(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{keyRecord}, n) }
 
 func idKey(prefix byte, id []byte) []byte { return append([]byte{prefix}, id...) }

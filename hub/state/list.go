@@ -3,6 +3,7 @@ package state
 import (
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
@@ -251,7 +252,8 @@ func (s *State) NodeDigest() (index uint64, sum [32]byte, err error) {
 		for _, prefix := range []byte{keySchool, keyDigest, keyMonth, keyChain, keyDevice, keyBeat, keyToken, keyNode, keyMeta} {
 			err := each(txn, []byte{prefix}, func(key, v []byte) error {
 				if prefix == keyMeta && key[1] == metaApplied[1] {
-					v = v[:0]
+					// What was applied says how, not what; the trail is the same for all.
+					v = append(binary.BigEndian.AppendUint64(nil, at.count), at.head[:]...)
 				}
 				n := sha256.Sum256(v)
 				h.Write(key)

@@ -157,7 +157,7 @@ func schoolChange(code, name string) Change {
 
 // begin is the log of a new district with schools A, B and C.
 func (l *raftLog) begin(pens ...*pen) {
-	l.add(EncodeInit(Init{clusterID, "云岭区"}),
+	l.add(EncodeInit(Init{Cluster: clusterID, Name: "云岭区"}),
 		EncodeAuthor(Author{"admin", hubNow - 5000, []Change{
 			schoolChange(schoolA, "甲"), schoolChange(schoolB, "乙"), schoolChange(schoolC, "丙"),
 			{Scope: schema.DistrictScope, Kind: schema.KindCalendar, ID: "2026", Latest: true, Fields: []change.Field{

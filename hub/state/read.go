@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -265,11 +264,11 @@ func (s *State) Pack(chain change.ChainID, seq uint64) (pack []byte, ok bool, er
 		if err := it.Item().Value(func(v []byte) error { return decode(v, &cp) }); err != nil {
 			return err
 		}
-		v, err := lookup(txn, packKey(cp.index, cp.item))
-		if err != nil || len(v) < 17 || !bytes.Equal(v[1:17], chain[:]) {
+		r, err := recordAt(txn, cp.record)
+		if err != nil || r.Chain != chain {
 			return err
 		}
-		pack, ok = bytes.Clone(v[17:]), true
+		pack, ok = r.Body, true
 		return nil
 	})
 	return pack, ok, err

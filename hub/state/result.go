@@ -75,6 +75,9 @@ func (r *IngestResult) walk(w *wire) {
 	w.uint32(&a.Clock.Boot)
 	w.int64(&a.Clock.Up)
 	w.uint64(&a.Applied)
+	w.uint64(&a.Place.N)
+	w.int64(&a.Place.Time)
+	w.fixed(a.Place.Head[:])
 }
 
 type verdict session.Verdict

@@ -43,6 +43,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // until it is closed; applying goes on beside it.
 type Snapshot struct {
 	Index, Term uint64
+	Trail       Head // how far the audit trail goes
 	s           *State
 	txn         *badger.Txn
 }
@@ -57,7 +58,7 @@ func (s *State) Snapshot() (*Snapshot, error) {
 	}
 	s.mu.RLock() // released by Close: a restore waits for it
 	at := s.progress()
-	return &Snapshot{at.index, at.term, s, s.db.NewTransaction(false)}, nil
+	return &Snapshot{at.index, at.term, Head{at.count, at.head}, s, s.db.NewTransaction(false)}, nil
 }
 
 // Close lets the snapshot go.

@@ -171,12 +171,15 @@ func (c code) err(detail string) error {
 	return fmt.Errorf("%w: code %d", ErrProtocol, c)
 }
 
-// ackPart is the push's part of a response. The receipt's time is the
-// response's; the hash of a tip that fits is not sent.
+// ackPart is the push's part of a response. The hash of a tip that fits is not
+// sent.
 type ackPart struct {
 	fits     bool
 	seq      uint64
 	sig      []byte
+	n        uint64 // of the audit record
+	age      int64  // seconds by which the receipt's time is before the response's
+	head     []byte // 8 bytes
 	verdicts []Verdict
 	hash     []byte // if !fits: of the tip
 	nearSeq  uint64
@@ -264,18 +267,21 @@ func (w *writer) ack(a *ackPart) {
 		w.nil()
 		return
 	}
-	n := 3
+	n := 6
 	switch {
 	case !a.fits:
-		n = 7
+		n = 10
 	case len(a.verdicts) > 0:
-		n = 4
+		n = 7
 	}
 	w.array(n)
 	w.bool(a.fits)
 	w.int(int64(a.seq))
 	w.bytes(a.sig)
-	if n > 3 {
+	w.int(int64(a.n))
+	w.int(a.age)
+	w.bytes(a.head)
+	if n > 6 {
 		w.array(len(a.verdicts))
 		for _, v := range a.verdicts {
 			w.array(3)
@@ -284,7 +290,7 @@ func (w *writer) ack(a *ackPart) {
 			w.str(v.Reason)
 		}
 	}
-	if n > 4 {
+	if n > 7 {
 		w.bytes(a.hash)
 		w.int(int64(a.nearSeq))
 		w.bytes(a.nearHash)
@@ -342,21 +348,24 @@ func readAck(r *frame.Reader) *ackPart {
 		return nil
 	}
 	n := r.Array()
-	if n < 3 {
+	if n < 6 {
 		r.Fail("ack of %d fields", n)
 	}
-	a := &ackPart{fits: r.Bool(), seq: r.Uint64(), sig: r.Bytes()}
-	if n > 3 {
+	a := &ackPart{fits: r.Bool(), seq: r.Uint64(), sig: r.Bytes(), n: r.Uint64(), age: r.Int64(), head: r.Bytes()}
+	if r.Err() == nil && len(a.head) != len(Place{}.Head) {
+		r.Fail("trail hash of %d bytes", len(a.head))
+	}
+	if n > 6 {
 		for i, k := 0, r.Array(); i < k && r.Err() == nil; i++ {
 			m := r.Array()
 			a.verdicts = append(a.verdicts, Verdict{r.Uint64(), change.Outcome(r.Uint16()), r.Str()})
 			r.Skip(m - 3)
 		}
 	}
-	if n > 6 {
+	if n > 9 {
 		a.hash, a.nearSeq, a.nearHash = r.Bytes(), r.Uint64(), r.Bytes()
 	}
-	r.Skip(n - 7)
+	r.Skip(n - 10)
 	if !a.fits && (len(a.hash) != 32 || len(a.nearHash) != 32) {
 		r.Fail("tip without a hash")
 	}

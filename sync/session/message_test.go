@@ -54,7 +54,8 @@ func genResponse(t *rapid.T) response {
 		retry: rapid.Uint32().Draw(t, "retry"), detail: rapid.StringN(0, 30, 90).Draw(t, "detail"),
 	}
 	if rapid.Bool().Draw(t, "ack") {
-		p.ack = &ackPart{fits: rapid.Bool().Draw(t, "fits"), seq: uint64(rapid.Int64Range(0, 1<<60).Draw(t, "seq")), sig: genBytes(t, "sig", 64)}
+		p.ack = &ackPart{fits: rapid.Bool().Draw(t, "fits"), seq: uint64(rapid.Int64Range(0, 1<<60).Draw(t, "seq")), sig: genBytes(t, "sig", 64),
+			n: uint64(rapid.Int64Range(0, 1<<60).Draw(t, "record")), age: rapid.Int64Range(-9, 1<<40).Draw(t, "age"), head: genBytes(t, "head", 8)}
 		for range rapid.IntRange(0, 3).Draw(t, "verdicts") {
 			p.ack.verdicts = append(p.ack.verdicts, Verdict{1, change.Quarantined, rapid.StringN(0, 9, 30).Draw(t, "reason")})
 		}
@@ -147,11 +148,11 @@ func TestGoldenMessages(t *testing.T) {
 		}},
 		"response.golden": goldenResponse{response{
 			time: 1790000123, cursor: 4712, root: []byte("rootroot"), docs: []byte("documents"),
-			ack: &ackPart{fits: true, seq: 125, sig: bytes.Repeat([]byte{0xab}, 64), verdicts: []Verdict{{Seq: 101, Outcome: change.Conflict}}},
+			ack: &ackPart{fits: true, seq: 125, sig: bytes.Repeat([]byte{0xab}, 64), n: 4711, age: 2, head: []byte("trailhed"), verdicts: []Verdict{{Seq: 101, Outcome: change.Conflict}}},
 		}},
 		"mismatch.golden": goldenResponse{response{
 			time: 1790000123, cursor: 1,
-			ack: &ackPart{seq: 90, sig: bytes.Repeat([]byte{0xcd}, 64), hash: bytes.Repeat([]byte{1}, 32), nearSeq: 80, nearHash: bytes.Repeat([]byte{2}, 32)},
+			ack: &ackPart{seq: 90, sig: bytes.Repeat([]byte{0xcd}, 64), n: 4000, age: 86400, head: []byte("trailhed"), hash: bytes.Repeat([]byte{1}, 32), nearSeq: 80, nearHash: bytes.Repeat([]byte{2}, 32)},
 		}},
 	}
 	for name, m := range messages {
@@ -184,7 +185,7 @@ func TestReceiptSignature(t *testing.T) {
 		t.Fatal(err)
 	}
 	cluster := [16]byte{1}
-	r := Receipt{Chain: change.ChainID{2}, Tip: frame.Tip{Seq: 9, Hash: [32]byte{3}}, Time: 1790000000}
+	r := Receipt{Chain: change.ChainID{2}, Tip: frame.Tip{Seq: 9, Hash: [32]byte{3}}, Place: Place{N: 7, Time: 1790000000, Head: [8]byte{8}}}
 	r.Sign(key, cluster)
 	if !r.Verify(pub, cluster) {
 		t.Fatal("own receipt does not verify")
@@ -194,6 +195,8 @@ func TestReceiptSignature(t *testing.T) {
 		"seq":   func(r *Receipt) { r.Tip.Seq++ },
 		"hash":  func(r *Receipt) { r.Tip.Hash[31]++ },
 		"time":  func(r *Receipt) { r.Time++ },
+		"place": func(r *Receipt) { r.N++ },
+		"head":  func(r *Receipt) { r.Head[7]++ },
 		"sig":   func(r *Receipt) { r.Sig = append([]byte{r.Sig[0] + 1}, r.Sig[1:]...) },
 	} {
 		x := r
@@ -244,7 +247,7 @@ func FuzzRequest(f *testing.F) {
 }
 
 func FuzzResponse(f *testing.F) {
-	for _, p := range []response{{}, {detail: "x"}, {buckets: digest.Set{{Kind: 1}: {1}}}, {ack: &ackPart{fits: true, sig: make([]byte, 64)}}} {
+	for _, p := range []response{{}, {detail: "x"}, {buckets: digest.Set{{Kind: 1}: {1}}}, {ack: &ackPart{fits: true, sig: make([]byte, 64), head: make([]byte, 8)}}} {
 		b, err := frame.Marshal(&p)
 		if err != nil {
 			f.Fatal(err)

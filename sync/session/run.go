@@ -186,7 +186,7 @@ func (s *talk) settle(p *response, beat Heartbeat, pushed bool) error {
 	chain, _ := s.store.Chain()
 	confirmed := s.store.Confirmed()
 	own, known := s.store.TipAt(a.seq)
-	r := Receipt{Chain: chain, Tip: own, Time: p.time, Sig: a.sig}
+	r := Receipt{Chain: chain, Tip: own, Place: Place{N: a.n, Time: p.time - a.age, Head: [8]byte(a.head)}, Sig: a.sig}
 	clock := change.Clock{Hub: p.time, At: beat.At, Boot: beat.Boot, Up: beat.Up}
 	if !a.fits {
 		r.Tip = frame.Tip{Seq: a.seq, Hash: [32]byte(a.hash)}

@@ -87,9 +87,9 @@ func serve(ctx context.Context, hub Hub, d District, c Caller, q *request, p *re
 		moved = ack.Tip.Seq - q.confirmed
 	}
 	if q.pack != nil || !ack.Fits {
-		r := Receipt{Chain: push.Chain, Tip: ack.Tip, Time: p.time}
+		r := Receipt{Chain: push.Chain, Tip: ack.Tip, Place: ack.Place}
 		r.Sign(d.Key, d.Cluster)
-		p.ack = &ackPart{fits: ack.Fits, seq: ack.Tip.Seq, sig: r.Sig, verdicts: ack.Verdicts}
+		p.ack = &ackPart{fits: ack.Fits, seq: ack.Tip.Seq, sig: r.Sig, n: r.N, age: p.time - r.Time, head: r.Head[:], verdicts: ack.Verdicts}
 		if !ack.Fits {
 			p.ack.hash, p.ack.nearSeq, p.ack.nearHash = ack.Tip.Hash[:], ack.Near.Seq, ack.Near.Hash[:]
 		}

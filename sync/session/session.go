@@ -11,6 +11,7 @@ package session
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/binary"
 	"errors"
 
 	"shangu/schema"
@@ -52,6 +53,15 @@ type Ack struct {
 	Verdicts []Verdict    // entries after the agent's confirmed seq that were not simply applied
 	Clock    change.Clock // the clock that the hub corrected times with
 	Applied  uint64       // raft index at which it was committed
+	Place    Place        // of the pack that ends at Tip; set when a receipt is due
+}
+
+// Place is where the hub's audit trail has a pack. It comes from the hub's log,
+// so that the hub can make a receipt again, word for word.
+type Place struct {
+	N    uint64  // number of the audit record, from 1; 0: the chain has none
+	Time int64   // hub's unix seconds at which the pack was taken in
+	Head [8]byte // first bytes of the trail's hash up to this record and with it
 }
 
 // Delta is what changed for one school after a cursor.
@@ -138,12 +148,13 @@ type Heartbeat struct {
 }
 
 // Receipt is the hub's signed word that it holds a chain up to Tip: committed
-// by a quorum and fsynced there.
+// by a quorum and fsynced there. Whoever keeps one keeps a hash over the hub's
+// audit trail with it: a trail that was cut or written anew no longer fits.
 type Receipt struct {
 	Chain change.ChainID
 	Tip   frame.Tip
-	Time  int64 // hub's unix seconds
-	Sig   []byte
+	Place
+	Sig []byte
 }
 
 // District is what a hub node signs receipts with.
@@ -157,11 +168,10 @@ type District struct {
 func (r *Receipt) message(cluster [16]byte) []byte {
 	b := append([]byte("shangu receipt v1"), cluster[:]...)
 	b = append(b, r.Chain[:]...)
-	for _, n := range []uint64{r.Tip.Seq, uint64(r.Time)} {
-		for s := 56; s >= 0; s -= 8 {
-			b = append(b, byte(n>>s))
-		}
+	for _, n := range []uint64{r.Tip.Seq, r.N, uint64(r.Time)} {
+		b = binary.BigEndian.AppendUint64(b, n)
 	}
+	b = append(b, r.Head[:]...)
 	return append(b, r.Tip.Hash[:]...)
 }
 

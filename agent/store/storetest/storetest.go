@@ -73,5 +73,5 @@ func keep(ctx context.Context, s *store.Store, entries []*change.Entry, confirm 
 	if !ok {
 		return fmt.Errorf("no entry %d", st.Tip)
 	}
-	return s.Confirm(session.Receipt{Chain: st.Chain, Tip: tip, Time: 1, Sig: []byte{1}}, nil, change.Clock{})
+	return s.Confirm(session.Receipt{Chain: st.Chain, Tip: tip, Place: session.Place{N: 1, Time: 1}, Sig: []byte{1}}, nil, change.Clock{})
 }
