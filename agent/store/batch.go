@@ -157,6 +157,9 @@ func (b *batch) setTable(t *frame.Table) error {
 func (b *batch) flush() error {
 	s := b.s
 	aux := s.table.Aux()
+	if err := s.mayWriteDocs(int64(b.bytes)); err != nil {
+		return s.fail(err)
+	}
 	err := s.db.Update(func(txn *badger.Txn) error {
 		for _, k := range slices.Sorted(maps.Keys(b.writes)) {
 			if err := put(txn, []byte(k), b.writes[k]); err != nil {
@@ -189,8 +192,9 @@ func (b *batch) flush() error {
 		return txn.Set([]byte{keyState}, st)
 	})
 	if err != nil {
-		return s.fail(err)
+		return s.fail(s.whyNot(err))
 	}
+	s.room.wrote(b.bytes+len(aux), len(b.writes)+len(b.buckets)+4)
 	s.names, s.aux = s.table.Len(), aux
 	clear(b.writes)
 	clear(b.docs)

@@ -101,6 +101,9 @@ func (s *Store) Confirm(r session.Receipt, verdicts []session.Verdict, clock cha
 			return fmt.Errorf("confirm: %w", err)
 		}
 	}
+	if err := s.mayWriteDocs(0); err != nil {
+		return fmt.Errorf("confirm: %w", err)
+	}
 	refused := map[uint64]bool{}
 	for _, v := range verdicts {
 		if v.Outcome == change.Quarantined {
@@ -167,6 +170,11 @@ func (s *Store) Absorb(d session.Delta) error {
 		return err
 	}
 	defer s.end()
+	if len(d.Docs)+len(d.Gone) > 0 {
+		if err := s.mayGrow(); err != nil {
+			return fmt.Errorf("absorb: %w", err)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := s.batch()
@@ -224,6 +232,9 @@ func (s *Store) Replace(bucket digest.Bucket, docs []*change.Doc) error {
 		return err
 	}
 	defer s.end()
+	if err := s.mayGrow(); err != nil {
+		return fmt.Errorf("replace: %w", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	keep := make(map[docKey]bool, len(docs))

@@ -19,13 +19,16 @@ const (
 	maxTxnKeys  = 2000
 )
 
+// memTableSize of Badger; the log of a memtable is twice as long.
+const memTableSize = 4 << 20
+
 // dbOptions are small: the whole agent is to live in 35 MB. Nothing is synced,
 // for all of it can be rebuilt. suspect makes Badger check every table as it
 // opens: after a power cut on Windows a table may hold anything.
 func dbOptions(dir string, suspect bool, log *slog.Logger) badger.Options {
 	o := badger.DefaultOptions(dir).
 		WithSyncWrites(false).
-		WithMemTableSize(4 << 20).
+		WithMemTableSize(memTableSize).
 		WithNumMemtables(1).
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(4).
@@ -33,7 +36,7 @@ func dbOptions(dir string, suspect bool, log *slog.Logger) badger.Options {
 		WithCompression(options.None).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(1 << 20).
-		WithValueLogFileSize(16 << 20).
+		WithValueLogFileSize(1 << 20).
 		WithValueThreshold(128 << 10).
 		WithBaseTableSize(1 << 20).
 		WithDetectConflicts(false).
@@ -81,6 +84,10 @@ func openDB(o Options, dir string, deaths int) (db *badger.DB, damage, err error
 		}
 		if disk.NotDamage(damage) {
 			return nil, nil, damage
+		}
+		// Badger's errors have no cause that could be asked.
+		if free, err := o.Free(); err == nil && free < openRoom {
+			return nil, nil, said(ErrDiskFull, damage, "store.disk_full", "free", free>>20)
 		}
 	}
 	if err := disk.MoveAside(dir, dir+".damaged"); err != nil {

@@ -24,6 +24,9 @@ func (s *Store) Rewind(tip frame.Tip) error {
 		return err
 	}
 	defer s.end()
+	if err := s.mayGrow(); err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	}
 	own, ok, err := s.journal.TipAt(tip.Seq)
 	if err != nil {
 		return fmt.Errorf("rewind: %w", err)
@@ -318,6 +321,9 @@ func (s *Store) Rechain(parted uint64) error {
 		return err
 	}
 	defer s.end()
+	if err := s.mayGrow(); err != nil {
+		return fmt.Errorf("new epoch: %w", err)
+	}
 	return s.rechain(parted)
 }
 
@@ -328,6 +334,9 @@ func (s *Store) SetDevice(device [16]byte) error {
 		return err
 	}
 	defer s.end()
+	if err := s.mayGrow(); err != nil {
+		return fmt.Errorf("new epoch: %w", err)
+	}
 	s.o.Device = device
 	return s.rechain(s.st.Confirmed.Seq)
 }

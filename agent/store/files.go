@@ -27,6 +27,7 @@ const (
 	fileReceipt = "receipt.json"
 	fileBase    = "names.json"
 	fileLock    = "store.lock"
+	fileBallast = "ballast"
 	fileOpen    = "open" // there while the store is open, and after a crash: see openMarker
 )
 
@@ -107,6 +108,9 @@ type base struct {
 type files struct {
 	fs  disk.FS
 	dir string
+	// relief gives held-back room free for a write that found none; nil: there
+	// is nothing to give. False: nothing was left.
+	relief func() bool
 }
 
 // read returns false when there is no such file.
@@ -129,7 +133,16 @@ func (f files) write(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	return disk.WriteTo(f.fs, filepath.Join(f.dir, name), b)
+	return f.put(name, b)
+}
+
+// put replaces a file, on held-back room if there is no other.
+func (f files) put(name string, b []byte) error {
+	err := disk.WriteTo(f.fs, filepath.Join(f.dir, name), b)
+	for disk.IsFull(err) && f.relief != nil && f.relief() {
+		err = disk.WriteTo(f.fs, filepath.Join(f.dir, name), b)
+	}
+	return err
 }
 
 func (f files) journal(epoch hexBytes) string {
@@ -152,7 +165,7 @@ func (s *Store) SetMeta(name string, value []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := disk.WriteTo(s.files.fs, filepath.Join(s.files.dir, file), value); err != nil {
+	if err := s.files.put(file, value); err != nil {
 		return fmt.Errorf("set meta %s: %w", name, err)
 	}
 	return nil

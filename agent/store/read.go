@@ -99,6 +99,7 @@ type Status struct {
 	Cursor      uint64
 	Receipt     session.Receipt // the last one; without Sig there is none
 	DiskFree    uint64          // bytes; 0 when it is not known
+	DiskLow     bool            // nothing but attendance is saved: see Options.MinFree
 	Boot        uint32
 	Rebuilt     string // why the documents were rebuilt at this start; "" if not
 	Failure     string // last failure of a session: a message id
@@ -119,7 +120,7 @@ func (s *Store) Status() Status {
 		Tip: tip, Pending: tip - s.st.Confirmed.Seq, Safe: s.ident.Safe + s.st.Confirmed.Seq,
 		Quarantined: s.seen.Quarantined, Conflicts: s.seen.Conflicts,
 		Docs: s.seen.total(), Kinds: maps.Clone(s.seen.Kinds), Cursor: s.st.Cursor, Receipt: s.receipt,
-		DiskFree: free, Boot: s.boot, Rebuilt: s.rebuilt, Failure: s.failure, Broken: s.broken,
+		DiskFree: free, DiskLow: err == nil && free < s.o.MinFree, Boot: s.boot, Rebuilt: s.rebuilt, Failure: s.failure, Broken: s.broken,
 	}
 }
 

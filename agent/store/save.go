@@ -49,6 +49,10 @@ func (s *Store) Save(ctx context.Context, account string, edits []Edit) (Saved, 
 	if err := s.begin(); err != nil {
 		return Saved{}, err
 	}
+	if err := s.maySave(edits); err != nil {
+		s.end()
+		return Saved{}, err
+	}
 	d, err := s.draft(account, edits)
 	if err == nil {
 		err = ctx.Err()
@@ -57,17 +61,21 @@ func (s *Store) Save(ctx context.Context, account string, edits []Edit) (Saved, 
 		s.end()
 		return d.saved, err
 	}
-	_, err = s.journal.Append(func(first uint64) ([][]byte, error) {
+	add := func(first uint64) ([][]byte, error) {
 		if first != d.saved.First {
 			return nil, fmt.Errorf("save: the journal is at entry %d, expected %d", first, d.saved.First)
 		}
 		return d.raw, nil
-	})
+	}
+	_, err = s.journal.Append(add)
+	for errors.Is(err, journal.ErrDiskFull) && s.files.relief != nil && s.files.relief() {
+		_, err = s.journal.Append(add)
+	}
 	if err != nil {
 		defer s.end()
 		switch {
 		case errors.Is(err, journal.ErrDiskFull):
-			return Saved{}, said(ErrDiskFull, err, "store.disk_full", "free", s.freeMiB())
+			return Saved{}, s.errFull(err)
 		case errors.Is(err, journal.ErrTooLarge):
 			return Saved{}, said(ErrTooLarge, err, "store.too_large")
 		}

@@ -22,8 +22,8 @@ import (
 	"shangu/sync/session"
 )
 
-// DefaultMinFree is the room in bytes that a save leaves on the disk. Badger
-// maps its files: on a disk that is truly full it dies of a signal.
+// DefaultMinFree is the room in bytes that is left to other programs, the
+// held-back room not counted: under it the clerk is told to delete something.
 const DefaultMinFree = 64 << 20
 
 // Options are what a store needs from outside. The zero value works, but for
@@ -45,8 +45,8 @@ type Options struct {
 	InMemory bool
 	// Free says how much room is left, in bytes; nil asks the disk.
 	Free func() (uint64, error)
-	// MinFree is the room in bytes below which saves are refused;
-	// DefaultMinFree if 0.
+	// MinFree is the room in bytes below which nothing is saved but the day's
+	// attendance; DefaultMinFree if 0.
 	MinFree uint64
 	// SegmentSize of the journal in bytes, its default if 0.
 	SegmentSize int64
@@ -87,6 +87,7 @@ func (o Options) withDefaults(dir string) Options {
 // time, and readers that wait for no sync.
 type Store struct {
 	files files
+	room  *room // nil but on the real disk
 	o     Options
 	start time.Time
 	lock  io.Closer // keeps other processes out
@@ -126,10 +127,10 @@ var _ session.Store = (*Store)(nil)
 // brought up to it, documents that cannot be read are rebuilt.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults(dir)
-	s := &Store{files: files{o.Disk, dir}, o: o, start: o.Now()}
+	s := &Store{files: files{fs: o.Disk, dir: dir}, o: o, start: o.Now()}
 	if err := s.open(); err != nil {
 		if s.db != nil {
-			err = errors.Join(err, s.db.Close())
+			err = errors.Join(err, s.closeBadger())
 		}
 		if s.journal != nil {
 			err = errors.Join(err, s.journal.Close())
@@ -158,6 +159,7 @@ func (s *Store) open() error {
 		}
 		s.lock = lock
 	}
+	s.openRoom()
 	if err := s.openFiles(); err != nil {
 		return err
 	}
@@ -202,7 +204,7 @@ func (s *Store) openFiles() error {
 }
 
 func (s *Store) journalOptions() journal.Options {
-	return journal.Options{FS: s.o.Disk, SegmentSize: s.o.SegmentSize, Free: s.o.Free, MinFree: s.o.MinFree}
+	return journal.Options{FS: s.o.Disk, SegmentSize: s.o.SegmentSize}
 }
 
 // openJournal opens the present epoch's journal, or makes it. The epoch counts
@@ -243,11 +245,10 @@ func (s *Store) openDocs() error {
 	if err != nil {
 		return err
 	}
-	db, damage, err := openDB(s.o, filepath.Join(s.files.dir, dirDocs), deaths)
+	damage, err := s.openBadger(deaths)
 	if err != nil {
 		return err
 	}
-	s.db = db
 	ok := false
 	if damage == nil {
 		if ok, damage = s.load(); ok && damage == nil {
@@ -301,7 +302,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	well := before == nil
-	err := errors.Join(s.db.Close(), s.journal.Close())
+	err := errors.Join(s.closeBadger(), s.journal.Close())
 	if err == nil && well && !s.o.InMemory {
 		err = os.Remove(filepath.Join(s.files.dir, fileOpen))
 	}

@@ -183,19 +183,6 @@ func TestSaveRefuses(t *testing.T) {
 	}
 }
 
-func TestDiskFullRefusesAndPasses(t *testing.T) {
-	free := uint64(10 << 20)
-	s := open(t, t.TempDir(), Options{Free: func() (uint64, error) { return free, nil }})
-	if _, err := s.Save(ctx, "a", []Edit{sheet(0, 1)}); !errors.Is(err, ErrDiskFull) {
-		t.Fatal(err)
-	}
-	free = 1 << 30
-	save(t, s, sheet(0, 1))
-	if s.Status().Pending != 1 {
-		t.Fatal("not saved")
-	}
-}
-
 func TestDocsYieldsTheViewInOrder(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	for day := range 20 {

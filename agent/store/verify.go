@@ -53,6 +53,9 @@ func (s *Store) Verify(repair bool) (v Verification, err error) {
 	if err == nil || !repair {
 		return v, nil
 	}
+	if err := s.mayGrow(); err != nil {
+		return v, err
+	}
 	s.quiesce(errRepair)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +146,7 @@ func (t tally) equal(o tally) bool {
 
 // renew moves the documents aside and rebuilds them.
 func (s *Store) renew(why error) error {
-	if err := s.db.Close(); err != nil {
+	if err := s.closeBadger(); err != nil {
 		s.o.Log.Warn("close documents", "error", err)
 	}
 	dir := filepath.Join(s.files.dir, dirDocs)
@@ -152,10 +155,8 @@ func (s *Store) renew(why error) error {
 			return err
 		}
 	}
-	db, _, err := openDB(s.o, dir, clean)
-	if err != nil {
+	if _, err := s.openBadger(clean); err != nil {
 		return err
 	}
-	s.db = db
 	return s.rebuild(why)
 }

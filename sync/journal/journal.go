@@ -307,7 +307,7 @@ func (j *Journal) rotate(g *group) error {
 	if err := fs.Remove(temp); err != nil {
 		return err
 	}
-	f, err := fs.Open(temp, true)
+	f, err := j.blank(temp)
 	if err != nil {
 		return full(err)
 	}
