@@ -458,7 +458,7 @@ func (s *Store) salvage(dir string) error {
 		parted = s.receipt.Tip.Seq
 	}
 	var entries []*change.Entry
-	err := journal.Salvage(dir, s.files.fs, func(seq uint64, raw []byte) error {
+	err := journal.Salvage(dir, s.journalOptions(), func(seq uint64, raw []byte) error {
 		e, err := frame.DecodeEntry(raw, chain)
 		if err == nil && e.Seq == seq && seq > parted {
 			entries = append(entries, e)

@@ -32,7 +32,7 @@ func BenchmarkSave(b *testing.B) {
 		b.Fatal(err)
 	}
 	raw := entry(1, saveSize)
-	bytes := newRecord(1, [][]byte{raw})
+	bytes := newRecord(1, [][]byte{raw}, cover{})
 	var saves, bare []time.Duration
 	at := int64(0)
 	for b.Loop() {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 var (
@@ -27,17 +28,22 @@ func drillSeed() uint64 {
 }
 
 // Whenever the power fails: what was confirmed is there, what was not is there
-// whole or not at all, and the journal opens by itself and goes on.
+// whole or not at all, and the journal opens by itself and goes on. A third of
+// the journals are plain, a third sealed, and a third are sealed as they are
+// opened again.
 func TestPowerCuts(t *testing.T) {
 	n := *cuts
 	if testing.Short() {
 		n = 300
 	}
-	var lost, kept, torn, rotated, second int
+	var lost, kept, torn, rotated, second, converted int
 	for seed := *cutSeed; seed < *cutSeed+uint64(n); seed++ {
 		rnd := rand.New(rand.NewPCG(seed, 0xc07))
 		fs := disk.NewSim(seed)
 		o := Options{FS: fs, SegmentSize: int64(512 << rnd.IntN(4))}
+		if seed%3 == 1 {
+			o.Key = testKey
+		}
 		var confirmed [][]byte
 		var j *Journal
 		for { // the power may fail while the journal is made, too
@@ -81,6 +87,10 @@ func TestPowerCuts(t *testing.T) {
 				rotated++
 			}
 			fs.Boot()
+			if seed%3 == 2 && o.Key.IsZero() {
+				o.Key = testKey
+				converted++
+			}
 			var err error
 			for try := 0; ; try++ {
 				if rnd.IntN(3) == 0 && try < 3 {
@@ -120,9 +130,18 @@ func TestPowerCuts(t *testing.T) {
 			if filepath.Ext(name) == tornSuffix {
 				torn++
 			}
+			b, err := disk.ReadFile(fs, name, 1<<20)
+			if err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			for i, e := range confirmed {
+				if !o.Key.IsZero() && len(e) > 12 && bytes.Contains(b, e) {
+					t.Fatalf("seed %d: %s shows entry %d", seed, name, i+1)
+				}
+			}
 		}
 	}
-	t.Logf("drill: trials=%d lost=0 saw=last save whole %d, absent %d, torn tails %d, cuts while mending %d", n, kept, lost, torn, second)
+	t.Logf("drill: trials=%d lost=0 saw=last save whole %d, absent %d, torn tails %d, cuts while mending %d, sealed on the way %d", n, kept, lost, torn, second, converted)
 	t.Logf("%d cuts: last save lost %d, kept %d, torn %d, after rotation %d, cut while mending %d", n, lost, kept, torn, rotated, second)
 	if lost == 0 || kept == 0 || torn == 0 || rotated == 0 {
 		t.Fatal("the cuts are too kind")
@@ -131,14 +150,16 @@ func TestPowerCuts(t *testing.T) {
 
 // Several saves in one write: the cut may keep the second and lose the first.
 // Neither was confirmed, so this is no damage.
-func TestTornGroupIsNoDamage(t *testing.T) {
+func TestTornGroupIsNoDamage(t *testing.T) { bothWays(t, tornGroup) }
+
+func tornGroup(t *testing.T, key seal.Key) {
 	for seed := range uint64(200) {
 		fs := disk.NewSim(seed)
-		j := create(t, fs, "j", 64<<10)
+		j := createWith(t, "j", Options{FS: fs, SegmentSize: 64 << 10, Key: key})
 		if _, err := j.Append(batch(100, 100)); err != nil {
 			t.Fatal(err)
 		}
-		g := &group{}
+		g := &group{cover: j.cover}
 		tip := j.durable
 		for range 5 {
 			entries, _ := batch(700, 10)(tip.Seq + 1)
@@ -146,11 +167,15 @@ func TestTornGroupIsNoDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := j.active.WriteAt(g.bytes(j.durable.Seq), j.end); err != nil {
+		b, err := g.bytes(j.durable.Seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.active.WriteAt(b, j.end); err != nil {
 			t.Fatal(err)
 		}
 		fs.Boot()
-		j, err := Open("j", testChain, j.opts)
+		j, err = Open("j", testChain, j.opts)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -169,10 +194,12 @@ func TestTornGroupIsNoDamage(t *testing.T) {
 
 // Rot in what was durable is refused, told apart from a torn save, and leaves
 // every byte as it was; Salvage reads around it.
-func TestDamageIsRefused(t *testing.T) {
+func TestDamageIsRefused(t *testing.T) { bothWays(t, damageIsRefused) }
+
+func damageIsRefused(t *testing.T, key seal.Key) {
 	make1 := func() (*disk.Sim, *Journal) {
 		fs := disk.NewSim(1)
-		j := create(t, fs, "j", 2048)
+		j := createWith(t, "j", Options{FS: fs, SegmentSize: 2048, Key: key})
 		for range 40 {
 			if _, err := j.Append(batch(60, 60)); err != nil {
 				t.Fatal(err)
@@ -188,8 +215,8 @@ func TestDamageIsRefused(t *testing.T) {
 		seg segment
 		at  int64
 	}{
-		"newest, first record":  {newest, headerSize + 40},
-		"newest, record length": {newest, headerSize + 5},
+		"newest, first record":  {newest, j.begins() + 40},
+		"newest, record length": {newest, j.begins() + 5},
 		"newest, header":        {newest, 30},
 		"sealed, record":        {sealed, headerSize + 300},
 		"sealed, header":        {sealed, 3},
@@ -225,7 +252,7 @@ func TestDamageIsRefused(t *testing.T) {
 			}
 			var got int
 			var last uint64
-			err = Salvage("j", fs, func(seq uint64, e []byte) error {
+			err = Salvage("j", o, func(seq uint64, e []byte) error {
 				if seq <= last || !bytes.Equal(e, entry(seq, 60)) {
 					t.Fatalf("entry %d after %d", seq, last)
 				}

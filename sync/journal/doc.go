@@ -4,15 +4,18 @@
 //
 // A journal holds one chain. It hashes the entries' bytes and numbers them, and
 // knows nothing of what they say. It imports sync/frame for the tip, sync/change
-// for the chain's name and sync/disk; the disk, and the word on how much room is
+// for the chain's name, sync/disk and, where it has a key, sync/seal; the disk, and the word on how much room is
 // left, are passed in. The format is a table in DESIGN.md.
 package journal
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 
 	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 // Errors of this package. Callers test with errors.Is.
@@ -67,6 +70,11 @@ type Options struct {
 	Free func() (uint64, error)
 	// MinFree is the room in bytes below which Append refuses.
 	MinFree uint64
+	// Key seals the records; the zero key leaves them plain. Segments of
+	// before there was a key are sealed when the journal is opened.
+	Key seal.Key
+	// Rand gives the nonces of sealed records; nil is the system's.
+	Rand io.Reader
 }
 
 func (o Options) withDefaults() Options {
@@ -76,6 +84,9 @@ func (o Options) withDefaults() Options {
 	if o.SegmentSize <= 0 {
 		o.SegmentSize = DefaultSegment
 	}
-	o.SegmentSize = max(o.SegmentSize, headerSize+recordHeader)
+	o.SegmentSize = max(o.SegmentSize, headerSealed+recordHeader)
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
 	return o
 }

@@ -14,12 +14,21 @@ import (
 
 var writeGolden = flag.Bool("write-golden", false, "write golden files that do not exist yet; old ones never change")
 
-// A segment of version 1, written once, reads for ever: what is in the folder
-// is what an agent of the first release has on its disk.
+// A segment, written once, reads for ever: what is in the folders is what an
+// agent of the first release has on its disk. Version 1 is plain, version 2
+// sealed.
 func TestGoldenSegment(t *testing.T) {
+	t.Run("v1", func(t *testing.T) { golden(t, "v1", Options{}) })
+	t.Run("v2", func(t *testing.T) {
+		golden(t, "v2", Options{Key: testKey, Rand: bytes.NewReader(bytes.Repeat([]byte("nonce0123456"), 9))})
+	})
+}
+
+func golden(t *testing.T, version string, o Options) {
 	const dir = "journal"
 	fs := disk.NewSim(1)
-	j := create(t, fs, dir, 4096)
+	o.FS, o.SegmentSize = fs, 4096
+	j := createWith(t, dir, o)
 	for _, b := range []func(uint64) ([][]byte, error){batch(5), batch(1, 300, 20)} {
 		if _, err := j.Append(b); err != nil {
 			t.Fatal(err)
@@ -36,7 +45,7 @@ func TestGoldenSegment(t *testing.T) {
 		}
 		size := len(got)
 		got = bytes.TrimRight(got, "\x00") // room that was preallocated
-		path := filepath.Join("testdata", "v1", filepath.Base(name)+".golden")
+		path := filepath.Join("testdata", version, filepath.Base(name)+".golden")
 		want, err := os.ReadFile(path)
 		if os.IsNotExist(err) && *writeGolden {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -51,7 +60,7 @@ func TestGoldenSegment(t *testing.T) {
 			t.Fatal(err)
 		}
 		if hex.EncodeToString(got) != strings.TrimSpace(string(want)) {
-			t.Errorf("%s: bytes of version 1 changed:\n%x", path, got)
+			t.Errorf("%s: bytes of this version changed:\n%x", path, got)
 		}
 		fs.Damage(name, func([]byte) []byte { // the golden bytes themselves, on a new disk
 			b, err := hex.DecodeString(strings.TrimSpace(string(want)))
@@ -61,7 +70,7 @@ func TestGoldenSegment(t *testing.T) {
 			return append(b, make([]byte, size-len(b))...)
 		})
 	}
-	j, err := Open(dir, testChain, Options{FS: fs, SegmentSize: 4096})
+	j, err := Open(dir, testChain, o)
 	if err != nil {
 		t.Fatal(err)
 	}

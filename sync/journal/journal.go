@@ -18,12 +18,14 @@ type Journal struct {
 	dir   string
 	chain change.ChainID
 	opts  Options
+	own   cover // what the key gives
 
 	mu       sync.Mutex
 	err      error     // set once: the journal takes no more
 	segments []segment // by first seq; the last is written to
 	start    frame.Tip // tip before the first entry of the last segment
 	active   disk.File
+	cover    cover     // of the records in it, and in those that come after it
 	size     int64     // of the active file
 	durable  frame.Tip // last synced entry
 	end      int64     // where the next record goes in the active file
@@ -40,6 +42,7 @@ type group struct {
 	first   uint64
 	tips    []mark // one before each record, offsets within the group
 	tip     frame.Tip
+	cover   cover
 	done    chan struct{}
 	err     error
 }
@@ -59,6 +62,8 @@ const markEvery = 32 << 10
 // it, so that the journal exists with all of them or not at all.
 func Create(dir string, chain change.ChainID, after frame.Tip, batch [][]byte, o Options) (*Journal, error) {
 	j := &Journal{dir: dir, chain: chain, opts: o.withDefaults(), durable: after, next: after}
+	j.own = newCover(j.opts.Key, j.opts.Rand)
+	j.cover = j.own
 	names, err := j.opts.FS.List(dir)
 	if err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)
@@ -71,7 +76,7 @@ func Create(dir string, chain change.ChainID, after frame.Tip, batch [][]byte, o
 	if err := j.opts.FS.SyncDir(dir); err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)
 	}
-	g := &group{first: after.Seq + 1, tip: after}
+	g := &group{first: after.Seq + 1, tip: after, cover: j.cover}
 	if len(batch) > 0 {
 		if err := g.add(&j.next, batch); err != nil {
 			return nil, fmt.Errorf("create journal: %w", err)
@@ -80,7 +85,7 @@ func Create(dir string, chain change.ChainID, after frame.Tip, batch [][]byte, o
 	if err := j.rotate(g); err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)
 	}
-	j.settle(g, headerSize)
+	j.settle(g, j.begins())
 	return j, nil
 }
 
@@ -90,7 +95,7 @@ func (j *Journal) Close() error {
 	for j.writing {
 		g := j.queue
 		if g == nil {
-			g = &group{done: make(chan struct{})}
+			g = &group{done: make(chan struct{})} // carries nothing
 			j.queue = g
 		}
 		j.mu.Unlock()
@@ -163,6 +168,7 @@ func (j *Journal) enqueue(build func(first uint64) ([][]byte, error)) (*group, f
 	if j.queue == nil {
 		j.queue = &group{done: make(chan struct{})}
 	}
+	j.queue.cover = j.cover
 	g := j.queue
 	if err := g.add(&j.next, entries); err != nil {
 		j.mu.Unlock()
@@ -208,7 +214,7 @@ func (g *group) add(tip *frame.Tip, entries [][]byte) error {
 		return fmt.Errorf("append to journal: %w: %d bytes", ErrTooLarge, n)
 	}
 	g.tips = append(g.tips, mark{g.size, *tip})
-	r := newRecord(tip.Seq+1, entries)
+	r := newRecord(tip.Seq+1, entries, g.cover)
 	for _, e := range entries {
 		*tip = tip.Next(e)
 	}
@@ -259,8 +265,8 @@ func (j *Journal) write(g *group) {
 // time; it reads what only it changes.
 func (j *Journal) put(g *group) (at int64, err error) {
 	if j.end+g.size > j.size {
-		if j.end > headerSize {
-			return headerSize, j.rotate(g)
+		if j.end > j.begins() {
+			return j.begins(), j.rotate(g)
 		}
 		// An empty segment that is too small grows.
 		if err := disk.Preallocate(j.active, j.end+g.size); err != nil {
@@ -268,20 +274,29 @@ func (j *Journal) put(g *group) (at int64, err error) {
 		}
 		j.size = j.end + g.size
 	}
-	if _, err := j.active.WriteAt(g.bytes(j.durable.Seq), j.end); err != nil {
+	b, err := g.bytes(j.durable.Seq)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := j.active.WriteAt(b, j.end); err != nil {
 		return 0, err
 	}
 	return j.end, j.active.Datasync()
 }
 
-func (g *group) bytes(durable uint64) []byte {
+// begins is where the records of the active segment begin.
+func (j *Journal) begins() int64 { return j.cover.header(header{}).size() }
+
+func (g *group) bytes(durable uint64) ([]byte, error) {
 	for _, r := range g.records {
-		seal(r, durable)
+		if err := finish(r, durable, g.cover); err != nil {
+			return nil, err
+		}
 	}
 	if len(g.records) == 1 {
-		return g.records[0]
+		return g.records[0], nil
 	}
-	return slices.Concat(g.records...)
+	return slices.Concat(g.records...), nil
 }
 
 // settle takes note of a group that is durable.
@@ -302,6 +317,10 @@ func (j *Journal) addMark(m mark) {
 // of it is synced: a segment that can be seen is whole, and so is the one
 // before it. After ErrDiskFull all is as it was.
 func (j *Journal) rotate(g *group) error {
+	records, err := g.bytes(j.durable.Seq)
+	if err != nil {
+		return err
+	}
 	fs := j.opts.FS
 	temp := filepath.Join(j.dir, tempName)
 	if err := fs.Remove(temp); err != nil {
@@ -311,8 +330,8 @@ func (j *Journal) rotate(g *group) error {
 	if err != nil {
 		return full(err)
 	}
-	size := max(j.opts.SegmentSize, headerSize+g.size)
-	b := append(appendHeader(nil, j.chain, j.durable), g.bytes(j.durable.Seq)...)
+	size := max(j.opts.SegmentSize, j.begins()+g.size)
+	b := append(j.cover.header(header{chain: j.chain, before: j.durable}).append(nil), records...)
 	if _, err = f.WriteAt(b, 0); err == nil {
 		err = disk.Preallocate(f, size)
 	}
@@ -330,7 +349,7 @@ func (j *Journal) rotate(g *group) error {
 	defer j.mu.Unlock()
 	old := j.active
 	j.segments = append(slices.Clip(j.segments), seg)
-	j.start, j.active, j.size, j.end, j.marks = j.durable, f, size, headerSize, nil
+	j.start, j.active, j.size, j.end, j.marks = j.durable, f, size, j.begins(), nil
 	if old != nil {
 		return old.Close()
 	}

@@ -13,11 +13,13 @@ import (
 	"shangu/sync/change"
 	"shangu/sync/disk"
 	"shangu/sync/frame"
+	"shangu/sync/seal"
 )
 
 var (
 	testChain = change.ChainID{1, 2, 3}
 	genesis   = frame.Genesis(testChain)
+	testKey   = seal.Key{4, 5, 6}
 )
 
 // entry is a stand-in of n bytes that no other seq has.
@@ -52,11 +54,22 @@ func contents(t testing.TB, j *Journal) (out [][]byte) {
 
 func create(t testing.TB, fs disk.FS, dir string, size int64) *Journal {
 	t.Helper()
-	j, err := Create(dir, testChain, genesis, nil, Options{FS: fs, SegmentSize: size})
+	return createWith(t, dir, Options{FS: fs, SegmentSize: size})
+}
+
+func createWith(t testing.TB, dir string, o Options) *Journal {
+	t.Helper()
+	j, err := Create(dir, testChain, genesis, nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return j
+}
+
+// bothWays runs a test with plain records and with sealed ones.
+func bothWays(t *testing.T, f func(t *testing.T, key seal.Key)) {
+	t.Run("plain", func(t *testing.T) { f(t, seal.Key{}) })
+	t.Run("sealed", func(t *testing.T) { f(t, testKey) })
 }
 
 func reopen(t testing.TB, j *Journal) *Journal {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,9 +14,13 @@ import (
 
 // cursor reads records one after the other.
 type cursor struct {
-	f    disk.File
-	at   int64
-	size int64
+	f      disk.File
+	at     int64
+	size   int64
+	cover  cover
+	either bool   // records that are plain will do, too
+	plain  []byte // room for what was opened
+
 	win  []byte // bytes of the file from base on
 	base int64
 }
@@ -44,7 +49,8 @@ func (c *cursor) view(n int64) ([]byte, error) {
 
 // next reads the record at the cursor and moves past it; ok is false, and the
 // cursor stays, when there is no whole record. first is the seq that it must
-// begin with, 0 for any. The record is valid until the next call.
+// begin with, 0 for any. The record is valid until the next call. A record that
+// begins with first and is not what was sealed is errForged.
 func (c *cursor) next(first uint64) (r record, ok bool, err error) {
 	head, err := c.view(recordHeader)
 	if err != nil {
@@ -58,10 +64,27 @@ func (c *cursor) next(first uint64) (r record, ok bool, err error) {
 	if err != nil {
 		return r, false, err
 	}
-	if r, ok = parseRecord(b); ok {
-		c.at += r.size
+	if r, ok = parseRecord(b); !ok {
+		return r, false, nil
 	}
-	return r, ok, nil
+	payload, err := c.cover.open(b, r.payload, c.plain)
+	switch {
+	case err == nil:
+		if c.cover.sealed() {
+			c.plain = payload
+		}
+		r.payload = payload
+	case !c.either:
+		if first == 0 {
+			err = nil
+		}
+		return r, false, err
+	}
+	if !r.counted() {
+		return r, false, nil
+	}
+	c.at += r.size
+	return r, true, nil
 }
 
 // Read calls f for the durable entries from seq on, each in its canonical bytes,
@@ -206,13 +229,15 @@ func (s *scanner) run(from uint64, expect frame.Tip, f func(uint64, []byte, fram
 		return tip, false, err
 	}
 	defer file.Close()
-	if tip, err = s.j.readHeader(file, s.seg); err != nil {
+	h, cov, err := s.j.readHeader(file, s.seg)
+	if err != nil {
 		return tip, false, err
 	}
+	tip = h.before
 	if s.hash && expect.Seq > 0 && expect != tip {
 		return tip, false, &DamageError{s.seg.name(), 0, s.seg.first, "its header does not continue the segment before it"}
 	}
-	c := cursor{f: file, at: headerSize, size: s.end}
+	c := cursor{f: file, at: h.size(), size: s.end, cover: cov}
 	if s.end == 0 {
 		if c.size, err = file.Size(); err != nil {
 			return tip, false, err
@@ -223,6 +248,9 @@ func (s *scanner) run(from uint64, expect frame.Tip, f func(uint64, []byte, fram
 	}
 	for tip.Seq < s.last {
 		r, ok, err := c.next(tip.Seq + 1)
+		if errors.Is(err, errForged) {
+			return tip, false, &DamageError{s.seg.name(), c.at, tip.Seq + 1, err.Error()}
+		}
 		if err != nil {
 			return tip, false, err
 		}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -8,7 +9,6 @@ import (
 
 	"shangu/sync/change"
 	"shangu/sync/disk"
-	"shangu/sync/frame"
 )
 
 // tornSuffix is added to the name of a segment for the bytes of a save that the
@@ -20,9 +20,11 @@ const maxTorn = 64 << 10
 
 // Open opens a journal. It reads the newest segment only. A save that a power
 // cut tore is cut off, its bytes kept beside the segment; a record that was
-// durable and is no longer whole is ErrDamaged, and nothing is changed.
+// durable and is no longer whole is ErrDamaged, and records that are sealed under
+// another key are seal.ErrKey: nothing is changed then.
 func Open(dir string, chain change.ChainID, o Options) (*Journal, error) {
 	j := &Journal{dir: dir, chain: chain, opts: o.withDefaults()}
+	j.own = newCover(j.opts.Key, j.opts.Rand)
 	if err := j.open(); err != nil {
 		if j.active != nil {
 			j.active.Close()
@@ -49,42 +51,64 @@ func (j *Journal) open() error {
 	if len(j.segments) == 0 {
 		return fmt.Errorf("%w in %s", ErrMissing, j.dir)
 	}
-	name := j.segments[len(j.segments)-1].name()
-	if j.active, err = j.opts.FS.Open(filepath.Join(j.dir, name), false); err != nil {
+	if err := j.openNewest(); err != nil {
+		return err
+	}
+	if j.cover.sealed() == j.own.sealed() {
+		return nil
+	}
+	if err := j.sealOld(); !disk.IsFull(err) {
+		return err
+	}
+	// There is no room to seal anything now. What is saved is saved plain until
+	// the next opening.
+	return nil
+}
+
+// openNewest opens the segment that is written to, and finds its end.
+func (j *Journal) openNewest() (err error) {
+	newest := j.segments[len(j.segments)-1]
+	if j.active, err = j.opts.FS.Open(filepath.Join(j.dir, newest.name()), false); err != nil {
 		return err
 	}
 	if j.size, err = j.active.Size(); err != nil {
 		return err
 	}
-	if j.start, err = j.readHeader(j.active, j.segments[len(j.segments)-1]); err != nil {
+	h, c, err := j.readHeader(j.active, newest)
+	if err != nil {
 		return err
 	}
-	return j.recover(name)
+	j.start, j.cover, j.marks = h.before, c, nil
+	return j.recover(newest.name())
 }
 
-// readHeader returns the tip before a segment's first entry.
-func (j *Journal) readHeader(f disk.File, s segment) (frame.Tip, error) {
-	b := make([]byte, headerSize)
+// readHeader reads a segment's header, and how its records are covered.
+func (j *Journal) readHeader(f disk.File, s segment) (h header, c cover, err error) {
+	b := make([]byte, headerSealed)
 	n, err := f.ReadAt(b, 0)
 	if err != nil && err != io.EOF {
-		return frame.Tip{}, err
+		return h, c, err
 	}
-	chain, before, ok := parseHeader(b[:n])
+	h, ok := parseHeader(b[:n])
 	switch {
-	case !ok || before.Seq+1 != s.first:
-		return frame.Tip{}, &DamageError{s.name(), 0, s.first, "its header is not whole"}
-	case chain != j.chain:
-		return frame.Tip{}, fmt.Errorf("%w: %x", ErrChain, chain)
+	case !ok || h.before.Seq+1 != s.first:
+		return h, c, &DamageError{s.name(), 0, s.first, "its header is not whole"}
+	case h.chain != j.chain:
+		return h, c, fmt.Errorf("%w: %x", ErrChain, h.chain)
 	}
-	return before, nil
+	c, err = h.cover(j.own)
+	return h, c, err
 }
 
 // recover finds the end of the newest segment.
 func (j *Journal) recover(name string) error {
-	j.durable, j.end = j.start, headerSize
-	c := cursor{f: j.active, at: headerSize, size: j.size}
+	j.durable, j.end = j.start, j.begins()
+	c := cursor{f: j.active, at: j.end, size: j.size, cover: j.cover}
 	for {
 		r, ok, err := c.next(j.durable.Seq + 1)
+		if errors.Is(err, errForged) {
+			return &DamageError{name, j.end, j.durable.Seq + 1, err.Error()}
+		}
 		if err != nil {
 			return err
 		}
@@ -113,7 +137,7 @@ func (j *Journal) cutTail(name string) error {
 	if err != nil || from == to {
 		return err
 	}
-	c := cursor{f: j.active, at: j.end, size: j.size}
+	c := cursor{f: j.active, at: j.end, size: j.size, cover: j.cover}
 	for c.at += align; c.at < j.size; c.at += align {
 		at := c.at
 		r, ok, err := c.next(0)

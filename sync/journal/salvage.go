@@ -3,18 +3,14 @@ package journal
 import (
 	"fmt"
 	"path/filepath"
-
-	"shangu/sync/disk"
 )
 
 // Salvage calls f for every entry that can still be read from a
 // damaged journal, in order of seq, and changes nothing. Where a record is not
-// whole it looks for the next one that is.
-func Salvage(dir string, fs disk.FS, f func(seq uint64, entry []byte) error) error {
-	if fs == nil {
-		fs = disk.OS
-	}
-	names, err := fs.List(dir)
+// whole it looks for the next one that is. Of o it uses FS and Key.
+func Salvage(dir string, o Options, f func(seq uint64, entry []byte) error) error {
+	o = o.withDefaults()
+	names, err := o.FS.List(dir)
 	if err != nil {
 		return fmt.Errorf("salvage journal: %w", err)
 	}
@@ -23,7 +19,7 @@ func Salvage(dir string, fs disk.FS, f func(seq uint64, entry []byte) error) err
 		if _, ok := parseName(name); !ok {
 			continue
 		}
-		if last, err = salvage(fs, filepath.Join(dir, name), last, f); err != nil {
+		if last, err = salvage(o, filepath.Join(dir, name), last, f); err != nil {
 			return fmt.Errorf("salvage journal: %w", err)
 		}
 	}
@@ -31,8 +27,8 @@ func Salvage(dir string, fs disk.FS, f func(seq uint64, entry []byte) error) err
 }
 
 // salvage reads one segment. Entries up to last were seen before.
-func salvage(fs disk.FS, name string, last uint64, f func(uint64, []byte) error) (uint64, error) {
-	file, err := fs.Open(name, false)
+func salvage(o Options, name string, last uint64, f func(uint64, []byte) error) (uint64, error) {
+	file, err := o.FS.Open(name, false)
 	if err != nil {
 		return last, err
 	}
@@ -41,7 +37,8 @@ func salvage(fs disk.FS, name string, last uint64, f func(uint64, []byte) error)
 	if err != nil {
 		return last, err
 	}
-	c := cursor{f: file, at: headerSize, size: size}
+	// The header may be what is damaged: records are taken in either form.
+	c := cursor{f: file, at: headerSize, size: size, cover: newCover(o.Key, o.Rand), either: true}
 	for c.at < size {
 		r, ok, err := c.next(0)
 		if err != nil {

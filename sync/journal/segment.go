@@ -9,12 +9,15 @@ import (
 
 	"shangu/sync/change"
 	"shangu/sync/frame"
+	"shangu/sync/seal"
 )
 
 // The format; DESIGN.md has it as a table.
 const (
-	magic        = "SGJRNL1\n"
+	magic        = "SGJRNL1\n" // records are plain
+	magicSealed  = "SGJRNL2\n" // records are sealed
 	headerSize   = 72
+	headerSealed = headerSize + seal.IDSize
 	recordHeader = 28
 	align        = 8
 	suffix       = ".seg"
@@ -38,28 +41,56 @@ func parseName(name string) (segment, bool) {
 	return segment{n}, ok && err == nil && n > 0 && len(hex) == 16
 }
 
-// appendHeader writes a segment's header: the chain and its tip before the
-// segment's first entry.
-func appendHeader(dst []byte, chain change.ChainID, before frame.Tip) []byte {
+// header begins a segment.
+type header struct {
+	chain  change.ChainID
+	before frame.Tip // the chain's tip before the segment's first entry
+	sealed bool
+	key    [seal.IDSize]byte // id of the key that the records are sealed under
+}
+
+func (h header) size() int64 {
+	if h.sealed {
+		return headerSealed
+	}
+	return headerSize
+}
+
+func (h header) append(dst []byte) []byte {
 	start := len(dst)
-	dst = append(dst, magic...)
-	dst = append(dst, chain[:]...)
-	dst = binary.BigEndian.AppendUint64(dst, before.Seq+1)
-	dst = append(dst, before.Hash[:]...)
+	if h.sealed {
+		dst = append(dst, magicSealed...)
+	} else {
+		dst = append(dst, magic...)
+	}
+	dst = append(dst, h.chain[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, h.before.Seq+1)
+	dst = append(dst, h.before.Hash[:]...)
+	if h.sealed {
+		dst = append(dst, h.key[:]...)
+	}
 	crc := crc32.Checksum(dst[start:], castagnoli)
 	return append(binary.BigEndian.AppendUint32(dst, crc), 0, 0, 0, 0)
 }
 
-// parseHeader reads what appendHeader wrote.
-func parseHeader(b []byte) (chain change.ChainID, before frame.Tip, ok bool) {
-	if len(b) < headerSize || string(b[:8]) != magic || crc32.Checksum(b[:64], castagnoli) != binary.BigEndian.Uint32(b[64:]) {
-		return chain, before, false
+// parseHeader reads what append wrote; b may go on behind it.
+func parseHeader(b []byte) (h header, ok bool) {
+	h.sealed = len(b) >= headerSealed && string(b[:8]) == magicSealed
+	if !h.sealed && (len(b) < headerSize || string(b[:8]) != magic) {
+		return h, false
 	}
-	copy(chain[:], b[8:])
+	crc := h.size() - 8
+	if crc32.Checksum(b[:crc], castagnoli) != binary.BigEndian.Uint32(b[crc:]) {
+		return h, false
+	}
+	copy(h.chain[:], b[8:])
 	first := binary.BigEndian.Uint64(b[24:])
-	copy(before.Hash[:], b[32:])
-	before.Seq = first - 1
-	return chain, before, first > 0
+	copy(h.before.Hash[:], b[32:])
+	h.before.Seq = first - 1
+	if h.sealed {
+		copy(h.key[:], b[64:])
+	}
+	return h, first > 0
 }
 
 // record is one atomic batch as it stands in a segment.
@@ -68,20 +99,21 @@ type record struct {
 	durable uint64 // last seq that was known to be synced when it was written
 	count   uint32
 	size    int64  // bytes that it takes, padding included
-	payload []byte // count times: uvarint length, entry
+	payload []byte // count times: uvarint length, entry; what is sealed of it in a sealed segment
 }
 
-// newRecord lays out a record; seal completes it.
-func newRecord(first uint64, entries [][]byte) []byte {
-	n := recordHeader + align
+// newRecord lays out a record with room for what c adds; finish completes it.
+func newRecord(first uint64, entries [][]byte, c cover) []byte {
+	n := recordHeader + align + seal.Overhead
 	for _, e := range entries {
 		n += binary.MaxVarintLen32 + len(e)
 	}
-	b := make([]byte, recordHeader, n)
+	b := make([]byte, recordHeader+c.before(), n)
 	for _, e := range entries {
 		b = binary.AppendUvarint(b, uint64(len(e)))
 		b = append(b, e...)
 	}
+	b = append(b, make([]byte, c.after())...)
 	binary.BigEndian.PutUint32(b[4:], uint32(len(b)-recordHeader))
 	binary.BigEndian.PutUint64(b[8:], first)
 	binary.BigEndian.PutUint32(b[24:], uint32(len(entries)))
@@ -91,11 +123,16 @@ func newRecord(first uint64, entries [][]byte) []byte {
 	return b
 }
 
-// seal notes what is durable and signs the record with its checksum.
-func seal(b []byte, durable uint64) {
+// finish notes what is durable, seals the payload and signs the record with its
+// checksum. A record is finished once.
+func finish(b []byte, durable uint64, c cover) error {
 	binary.BigEndian.PutUint64(b[16:], durable)
 	end := recordHeader + binary.BigEndian.Uint32(b[4:])
+	if err := c.seal(b[:end]); err != nil {
+		return err
+	}
 	binary.BigEndian.PutUint32(b, crc32.Checksum(b[4:end], castagnoli))
+	return nil
 }
 
 // parseRecordHeader reads the header at the start of b and checks what can be
@@ -113,7 +150,8 @@ func parseRecordHeader(b []byte, room int64) (r record, ok bool) {
 		r.count > 0 && int64(r.count) <= n
 }
 
-// parseRecord reads the whole record at the start of b.
+// parseRecord reads the whole record at the start of b: its checksum is right,
+// what the payload says is not looked at.
 func parseRecord(b []byte) (r record, ok bool) {
 	if r, ok = parseRecordHeader(b, int64(len(b))); !ok {
 		return r, false
@@ -123,14 +161,18 @@ func parseRecord(b []byte) (r record, ok bool) {
 		return r, false
 	}
 	r.payload = b[recordHeader:end]
+	return r, true
+}
+
+// counted reports whether the payload is the entries that the header promises.
+func (r *record) counted() bool {
 	rest, count := r.payload, uint32(0)
-	for len(rest) > 0 {
+	for ok := true; len(rest) > 0; count++ {
 		if _, rest, ok = cutEntry(rest); !ok {
-			return r, false
+			return false
 		}
-		count++
 	}
-	return r, count == r.count
+	return count == r.count
 }
 
 // cutEntry takes the first entry off a payload.
