@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"maps"
 	"slices"
 
@@ -114,7 +115,7 @@ func (b *batch) put(key []byte, d *change.Doc) {
 }
 
 // full reports whether it is time to flush.
-func (b *batch) full() bool { return b.bytes > maxTxnBytes || len(b.writes) > maxTxnKeys }
+func (b *batch) full() bool { return b.bytes > b.s.o.txnBytes() || len(b.writes) > b.s.o.txnKeys() }
 
 // refresh brings the views of documents up to their confirmed states and what
 // is pending.
@@ -185,6 +186,8 @@ func (b *batch) flush() error {
 				return err
 			}
 		}
+		s.st.Root, s.st.View = s.conf.Root().Bytes(), s.view.Root().Bytes()
+		s.st.Names, s.st.Aux = s.table.Len(), crc32.Checksum(aux, castagnoli)
 		st, err := json.Marshal(&s.st)
 		if err != nil {
 			return err

@@ -12,23 +12,29 @@ import (
 	"shangu/sync/disk"
 )
 
-// Limits of one transaction. Badger's own, with a memtable of 4 MiB, are 600 kB
-// and some 6,000 keys.
-const (
-	maxTxnBytes = 384 << 10
-	maxTxnKeys  = 2000
-)
+// memTable is what Badger keeps in memory before it writes a table, in bytes.
+const memTable = 4 << 20
+
+// Limits of one transaction: 384 kB and some 2,000 keys. Badger's own, with a
+// memtable of 4 MiB, are 600 kB and some 6,000 keys.
+func (o Options) txnBytes() int { return int(o.memTable * 3 / 32) }
+func (o Options) txnKeys() int  { return int(o.memTable >> 11) }
 
 // memTableSize of Badger; the log of a memtable is twice as long.
 const memTableSize = 4 << 20
 
 // dbOptions are small: the whole agent is to live in 35 MB. Nothing is synced,
-// for all of it can be rebuilt. suspect makes Badger check every table as it
-// opens: after a power cut on Windows a table may hold anything.
-func dbOptions(dir string, suspect bool, log *slog.Logger) badger.Options {
-	o := badger.DefaultOptions(dir).
+// for all of it can be rebuilt. Blocks are checked as they are read, and load
+// reads all: the mode in which Badger itself checks whole tables takes the
+// process down when a block is bad.
+func dbOptions(dir string, opts Options) badger.Options {
+	return badger.DefaultOptions(dir).
 		WithSyncWrites(false).
+<<<<<<< HEAD
 		WithMemTableSize(memTableSize).
+=======
+		WithMemTableSize(opts.memTable).
+>>>>>>> bd0ad01 (Documents that a power cut left with holes are found at every opening, and rebuilt; cuts under the whole store)
 		WithNumMemtables(1).
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(4).
@@ -36,17 +42,18 @@ func dbOptions(dir string, suspect bool, log *slog.Logger) badger.Options {
 		WithCompression(options.None).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(1 << 20).
+<<<<<<< HEAD
 		WithValueLogFileSize(1 << 20).
 		WithValueThreshold(128 << 10).
+=======
+		WithValueLogFileSize(16 << 20).
+		WithValueThreshold(opts.memTable >> 5).
+>>>>>>> bd0ad01 (Documents that a power cut left with holes are found at every opening, and rebuilt; cuts under the whole store)
 		WithBaseTableSize(1 << 20).
 		WithDetectConflicts(false).
 		WithMetricsEnabled(false).
 		WithChecksumVerificationMode(options.OnBlockRead).
-		WithLogger(dbLog{log})
-	if suspect {
-		o = o.WithChecksumVerificationMode(options.OnTableAndBlockRead)
-	}
-	return o
+		WithLogger(dbLog{opts.Log})
 }
 
 // dbLog passes Badger's warnings on and drops its chatter.
@@ -69,17 +76,16 @@ const maxDeaths = 2
 // and an empty store takes their place; why is returned beside it.
 func openDB(o Options, dir string, deaths int) (db *badger.DB, damage, err error) {
 	if o.InMemory {
-		db, err = badger.Open(dbOptions("", false, o.Log).WithInMemory(true))
+		db, err = badger.Open(dbOptions("", o).WithInMemory(true))
 		return db, nil, err
 	}
-	switch {
-	case deaths >= maxDeaths:
+	if deaths >= maxDeaths {
 		damage = fmt.Errorf("the program died %d times in opening the documents", deaths)
-	case deaths != clean:
+	} else {
 		damage = disk.CheckTables(dir)
 	}
 	if damage == nil {
-		if db, damage = badger.Open(dbOptions(dir, deaths != clean, o.Log)); damage == nil {
+		if db, damage = badger.Open(dbOptions(dir, o)); damage == nil {
 			return db, nil, nil
 		}
 		if disk.NotDamage(damage) {
@@ -93,6 +99,6 @@ func openDB(o Options, dir string, deaths int) (db *badger.DB, damage, err error
 	if err := disk.MoveAside(dir, dir+".damaged"); err != nil {
 		return nil, damage, errors.Join(damage, err)
 	}
-	db, err = badger.Open(dbOptions(dir, false, o.Log))
+	db, err = badger.Open(dbOptions(dir, o))
 	return db, damage, err
 }

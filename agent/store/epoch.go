@@ -102,7 +102,7 @@ func (s *Store) refreshAll(b *batch, keys []docKey) error {
 	// close together.
 	slices.SortFunc(keys, func(a, b docKey) int { return cmp.Compare(s.oldest(a), s.oldest(b)) })
 	for len(keys) > 0 {
-		n := min(len(keys), maxTxnKeys/4)
+		n := min(len(keys), s.o.txnKeys()/4)
 		if err := b.refresh(keys[:n]); err != nil {
 			return s.fail(err)
 		}
@@ -136,6 +136,9 @@ func (s *Store) oldest(k docKey) uint64 {
 func (s *Store) catchUp() error {
 	tip := s.journal.Tip()
 	if change.ChainID(s.st.Chain) != s.ident.chain() {
+		if first := s.journal.First(); first > 1 {
+			return fmt.Errorf("%w: they are of an earlier epoch, and this one begins at entry %d", errForeign, first)
+		}
 		return s.adopt()
 	}
 	own, ok, err := s.journal.TipAt(s.st.Confirmed.Seq)
@@ -186,6 +189,7 @@ func (s *Store) rebuild(why error) error {
 		s.o.Log.Warn("documents are rebuilt from the journal", "cause", why)
 		s.rebuilt = why.Error()
 	}
+	s.broken = nil // what failed were the documents that go now
 	if err := s.db.DropAll(); err != nil {
 		return errors.Join(why, err)
 	}
@@ -298,7 +302,7 @@ func (s *Store) dropViews() error {
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(keys, maxTxnKeys) {
+	for part := range slices.Chunk(keys, s.o.txnKeys()) {
 		err := s.db.Update(func(txn *badger.Txn) error {
 			for _, k := range part {
 				if err := txn.Delete(k); err != nil {

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"maps"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -22,10 +25,17 @@ type state struct {
 	Confirmed frame.Tip `json:"confirmed"` // what the hub has
 	Cursor    uint64    `json:"cursor"`    // of the hub's feed
 	Tally     tally     `json:"tally"`     // of the confirmed documents
+
+	// What the other keys come to together. A power cut may keep a later
+	// transaction and lose an earlier one: then they do not agree.
+	Root  []byte `json:"root"`  // digest of the confirmed documents
+	View  []byte `json:"view"`  // digest of what readers see
+	Names int    `json:"names"` // in the pack table
+	Aux   uint32 `json:"aux"`   // CRC32C of the rest of it
 }
 
 // stateFormat is the version of what is in Badger. Another one is rebuilt.
-const stateFormat = 1
+const stateFormat = 2
 
 // tally counts documents.
 type tally struct {
@@ -96,10 +106,48 @@ func (s *Store) load() (ok bool, err error) {
 		if err := s.loadBuckets(txn); err != nil {
 			return err
 		}
-		return s.loadTable(txn)
+		if err := s.loadTable(txn); err != nil {
+			return err
+		}
+		return s.whole(txn)
 	})
 	return ok, err
 }
+
+// whole reads every document and holds all that was loaded against what the
+// state says it comes to.
+func (s *Store) whole(txn *badger.Txn) error {
+	conf, view := digest.Set{}, digest.Set{}
+	var confirmed tally
+	var last docKey
+	var below *change.Doc
+	err := scan(txn, func(k docKey, layer byte, d *change.Doc) error {
+		if layer == layerConfirmed {
+			conf.Replace(nil, d)
+			view.Replace(nil, d)
+			confirmed.add(d, 1)
+			last, below = k, d
+			return nil
+		}
+		if k != last {
+			below = nil
+		}
+		view.Replace(below, d)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case !maps.Equal(conf, s.conf) || !bytes.Equal(conf.Root().Bytes(), s.st.Root) ||
+		!bytes.Equal(view.Root().Bytes(), s.st.View) || !confirmed.equal(s.st.Tally):
+		return fmt.Errorf("%w: some are missing", errForeign)
+	case s.names != s.st.Names || crc32.Checksum(s.aux, castagnoli) != s.st.Aux:
+		return fmt.Errorf("%w: %d names, expected %d", errForeign, s.names, s.st.Names)
+	}
+	return nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (s *Store) loadBuckets(txn *badger.Txn) error {
 	s.conf = digest.Set{}
@@ -115,7 +163,12 @@ func (s *Store) loadBuckets(txn *badger.Txn) error {
 
 func (s *Store) loadTable(txn *badger.Txn) error {
 	s.table, s.names, s.aux = frame.NewTable(), 0, nil
-	err := each(txn, []byte{keyNames}, func(_, v []byte) error { return s.table.Extend(v) })
+	err := each(txn, []byte{keyNames}, func(k, v []byte) error {
+		if !bytes.Equal(k, namesKey(s.table.Len())) {
+			return fmt.Errorf("%w: names after %d are missing", errForeign, s.table.Len())
+		}
+		return s.table.Extend(v)
+	})
 	if err != nil {
 		return err
 	}

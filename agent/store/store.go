@@ -55,6 +55,8 @@ type Options struct {
 	Salvage bool
 	// Log takes what an operator should know; nil drops it.
 	Log *slog.Logger
+
+	memTable int64 // tests make it small, so that little makes many tables
 }
 
 func (o Options) withDefaults(dir string) Options {
@@ -79,6 +81,9 @@ func (o Options) withDefaults(dir string) Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.memTable == 0 {
+		o.memTable = memTable
 	}
 	return o
 }
@@ -264,28 +269,24 @@ func (s *Store) openDocs() error {
 }
 
 // openMarker returns how often the store died in opening its documents since it
-// last opened them, or clean when it was closed well, and counts this time as a
-// death until mark(0).
+// last opened them, and counts this time as a death until mark(0).
 func (s *Store) openMarker() (deaths int, err error) {
 	if s.o.InMemory {
-		return clean, nil
+		return 0, nil
 	}
 	b, err := os.ReadFile(filepath.Join(s.files.dir, fileOpen))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return clean, s.mark(1)
+		return 0, s.mark(1)
 	case err != nil:
-		return clean, err
+		return 0, err
 	}
-	deaths, _ = strconv.Atoi(string(b)) // what is no number is a crash like any other
+	deaths, _ = strconv.Atoi(string(b)) // a power cut may leave what is no number
 	return deaths, s.mark(deaths + 1)
 }
 
-// clean says that the store was closed well.
-const clean = -1
-
-// mark notes the deaths. It need not be durable: it is about this machine's
-// processes.
+// mark notes the deaths. It need not be durable: it counts deaths of processes,
+// which leave the machine running.
 func (s *Store) mark(deaths int) error {
 	if s.o.InMemory {
 		return nil

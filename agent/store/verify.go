@@ -59,7 +59,6 @@ func (s *Store) Verify(repair bool) (v Verification, err error) {
 	s.quiesce(errRepair)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.broken = nil
 	if err := s.renew(fmt.Errorf("verify: %w", err)); err != nil {
 		return v, s.fail(err)
 	}
@@ -70,6 +69,24 @@ func (s *Store) Verify(repair bool) (v Verification, err error) {
 // errRepair is what readers get during a repair.
 var errRepair = errors.New("store: documents are being repaired")
 
+// scan reads every document.
+func scan(txn *badger.Txn, f func(k docKey, layer byte, d *change.Doc) error) error {
+	return each(txn, []byte{keyDoc}, func(key, value []byte) error {
+		k, layer, ok := splitDocKey(key)
+		if !ok {
+			return fmt.Errorf("a key of %d bytes is none of ours", len(key))
+		}
+		d, err := frame.DecodeDoc(value)
+		if err != nil {
+			return err
+		}
+		if keyOf(d.Scope, d.Kind, d.ID) != k {
+			return fmt.Errorf("%v %s stands under another name", d.Kind, d.ID)
+		}
+		return f(k, layer, d)
+	})
+}
+
 // verifyDocs compares documents, digests, counts and views.
 func (s *Store) verifyDocs(v *Verification) error {
 	conf, view := digest.Set{}, digest.Set{}
@@ -77,18 +94,7 @@ func (s *Store) verifyDocs(v *Verification) error {
 	views := map[docKey]*change.Doc{}
 	defer func() { v.Docs = seen.total() }()
 	err := s.db.View(func(txn *badger.Txn) error {
-		return each(txn, []byte{keyDoc}, func(key, value []byte) error {
-			k, layer, ok := splitDocKey(key)
-			if !ok {
-				return fmt.Errorf("a key of %d bytes is none of ours", len(key))
-			}
-			d, err := frame.DecodeDoc(value)
-			if err != nil {
-				return err
-			}
-			if keyOf(d.Scope, d.Kind, d.ID) != k {
-				return fmt.Errorf("%v %s stands under another name", d.Kind, d.ID)
-			}
+		return scan(txn, func(k docKey, layer byte, d *change.Doc) error {
 			if layer == layerView {
 				views[k] = d
 				return nil
@@ -155,7 +161,12 @@ func (s *Store) renew(why error) error {
 			return err
 		}
 	}
+<<<<<<< HEAD
 	if _, err := s.openBadger(clean); err != nil {
+=======
+	db, _, err := openDB(s.o, dir, 0)
+	if err != nil {
+>>>>>>> bd0ad01 (Documents that a power cut left with holes are found at every opening, and rebuilt; cuts under the whole store)
 		return err
 	}
 	return s.rebuild(why)

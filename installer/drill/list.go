@@ -7,6 +7,7 @@ func All() []Drill {
 		twins,
 		oldImage,
 		oldHub,
+		storecuts,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"maps"
 	"os"
@@ -17,8 +18,8 @@ import (
 
 // CheckTables looks at the end of each of Badger's tables in a directory:
 // index, its length, checksum, its length. Badger takes the process down, in a
-// goroutine of its own, when a power cut left zeros there, for they pass its
-// checksum. So whoever opens a database looks first. Tables that the manifest
+// goroutine of its own, when a power cut left something else there: zeros pass
+// its checksum, and lengths that it does not expect end the process at once. So whoever opens a database looks first. Tables that the manifest
 // does not list yet are what a killed process left half written: Badger drops
 // them. A manifest that cannot be read is Badger's to report.
 func CheckTables(dir string) error {
@@ -54,26 +55,41 @@ func checkTable(name string) error {
 		return err
 	}
 	at := st.Size()
-	// back reads a length before at and moves before what it measures.
-	back := func(limit int64) error {
+	// back reads a length before at and what it measures before that.
+	back := func(limit int64) ([]byte, error) {
 		var b [4]byte
 		if at < 4 {
-			return ErrTable
+			return nil, ErrTable
 		}
 		if _, err := f.ReadAt(b[:], at-4); err != nil {
-			return err
+			return nil, err
 		}
 		n := int64(binary.BigEndian.Uint32(b[:]))
 		if at -= 4 + n; n == 0 || n > limit || at < 0 {
-			return ErrTable
+			return nil, ErrTable
 		}
-		return nil
+		out := make([]byte, n)
+		_, err := f.ReadAt(out, at)
+		return out, err
 	}
-	if err := back(64); err != nil { // checksum
+	checksum, err := back(16)
+	if err != nil {
 		return err
 	}
-	return back(st.Size()) // index
+	index, err := back(st.Size())
+	if err != nil {
+		return err
+	}
+	// A protobuf with the sum as its second field; the first, the kind of sum,
+	// is left out because it is 0 for CRC32C.
+	sum, n := binary.Uvarint(checksum[1:])
+	if checksum[0] != 2<<3 || n != len(checksum)-1 || sum != uint64(crc32.Checksum(index, castagnoli)) {
+		return ErrTable
+	}
+	return nil
 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // ErrTable: a table ends in something else than its index.
 var ErrTable = errors.New("the table has no index")
