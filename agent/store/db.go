@@ -12,16 +12,13 @@ import (
 	"shangu/sync/disk"
 )
 
-// memTable is what Badger keeps in memory before it writes a table, in bytes.
-const memTable = 4 << 20
+// memTableSize of Badger; the log of a memtable is twice as long.
+const memTableSize = 4 << 20
 
 // Limits of one transaction: 384 kB and some 2,000 keys. Badger's own, with a
 // memtable of 4 MiB, are 600 kB and some 6,000 keys.
 func (o Options) txnBytes() int { return int(o.memTable * 3 / 32) }
 func (o Options) txnKeys() int  { return int(o.memTable >> 11) }
-
-// memTableSize of Badger; the log of a memtable is twice as long.
-const memTableSize = 4 << 20
 
 // dbOptions are small: the whole agent is to live in 35 MB. Nothing is synced,
 // for all of it can be rebuilt. Blocks are checked as they are read, and load
@@ -30,11 +27,7 @@ const memTableSize = 4 << 20
 func dbOptions(dir string, opts Options) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithSyncWrites(false).
-<<<<<<< HEAD
-		WithMemTableSize(memTableSize).
-=======
 		WithMemTableSize(opts.memTable).
->>>>>>> bd0ad01 (Documents that a power cut left with holes are found at every opening, and rebuilt; cuts under the whole store)
 		WithNumMemtables(1).
 		WithNumLevelZeroTables(2).
 		WithNumLevelZeroTablesStall(4).
@@ -42,13 +35,8 @@ func dbOptions(dir string, opts Options) badger.Options {
 		WithCompression(options.None).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(1 << 20).
-<<<<<<< HEAD
 		WithValueLogFileSize(1 << 20).
-		WithValueThreshold(128 << 10).
-=======
-		WithValueLogFileSize(16 << 20).
 		WithValueThreshold(opts.memTable >> 5).
->>>>>>> bd0ad01 (Documents that a power cut left with holes are found at every opening, and rebuilt; cuts under the whole store)
 		WithBaseTableSize(1 << 20).
 		WithDetectConflicts(false).
 		WithMetricsEnabled(false).

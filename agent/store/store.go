@@ -83,7 +83,7 @@ func (o Options) withDefaults(dir string) Options {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.memTable == 0 {
-		o.memTable = memTable
+		o.memTable = memTableSize
 	}
 	return o
 }

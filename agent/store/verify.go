@@ -161,12 +161,7 @@ func (s *Store) renew(why error) error {
 			return err
 		}
 	}
-<<<<<<< HEAD
-	if _, err := s.openBadger(clean); err != nil {
-=======
-	db, _, err := openDB(s.o, dir, 0)
-	if err != nil {
->>>>>>> bd0ad01 (Documents that a power cut left with holes are found at every opening, and rebuilt; cuts under the whole store)
+	if _, err := s.openBadger(0); err != nil {
 		return err
 	}
 	return s.rebuild(why)
