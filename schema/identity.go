@@ -21,16 +21,14 @@ func (k Kind) String() string {
 	return "kind-" + strconv.Itoa(int(k))
 }
 
-// MonthOf returns the month, yyyy-mm, that a document is digested under, or
-// NoMonth. lookup reads the document's fields.
-func MonthOf(k Kind, id string, lookup func(Key) Value) string {
+// DocDate returns the date that a document is about; ok is false for kinds that
+// have none. lookup reads the document's fields.
+func DocDate(k Kind, id string, lookup func(Key) Value) (day Date, ok bool) {
 	var n FieldNum
 	switch k {
 	case KindSheet:
-		if s, ok := ParseSheetID(id); ok {
-			return s.Date.Month()
-		}
-		return NoMonth
+		s, ok := ParseSheetID(id)
+		return s.Date, ok
 	case KindVisit:
 		n = VisitDate
 	case KindTraining:
@@ -38,10 +36,17 @@ func MonthOf(k Kind, id string, lookup func(Key) Value) string {
 	case KindInspection:
 		n = InspectionDate
 	default:
-		return NoMonth
+		return 0, false
 	}
-	if d, ok := lookup(Key{Num: n}).Int(); ok {
-		return Date(d).Month()
+	d, ok := lookup(Key{Num: n}).Int()
+	return Date(d), ok
+}
+
+// MonthOf returns the month, yyyy-mm, that a document is digested under, or
+// NoMonth. lookup reads the document's fields.
+func MonthOf(k Kind, id string, lookup func(Key) Value) string {
+	if d, ok := DocDate(k, id, lookup); ok {
+		return d.Month()
 	}
 	return NoMonth
 }
