@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"shangu/schema/schooltest"
@@ -17,13 +18,18 @@ import (
 	"shangu/sync/session"
 )
 
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // school is a device with a term of packs made beforehand, so that the time
 // taken is the hub's and not that of packing. It is the session.Store of an
 // agent that keeps nothing.
 type school struct {
 	session.Store // what a push does not need stays nil
 
-	link  *link.Link
+	config link.Config
+	grant  *link.Credentials
+	link   *link.Link
+
 	opts  session.Options
 	chain change.ChainID
 	epoch [16]byte
@@ -37,8 +43,9 @@ type school struct {
 	root      digest.Sum
 }
 
-// enrol makes a device of a school and spends its token.
-func enrol(ctx context.Context, hubs []string, token string) (*school, error) {
+// enrol makes a device of a school and spends its token. dial is how it reaches
+// the hub; nil is as any program does.
+func enrol(ctx context.Context, hubs []string, token string, dial dialer) (*school, error) {
 	t, err := identity.ParseToken(token)
 	if err != nil {
 		return nil, err
@@ -51,42 +58,55 @@ func enrol(ctx context.Context, hubs []string, token string) (*school, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := link.Config{Hubs: hubs, Key: key}
-	grant, err := link.Enrol(ctx, config, t)
-	if err != nil {
+	s.config = link.Config{Hubs: hubs, Key: key, Dial: dial}
+	if s.grant, err = link.Enrol(ctx, s.config, t); err != nil {
 		return nil, fmt.Errorf("enrol school %s: %w", t.School, err)
 	}
-	if s.link, err = link.Open(config, grant); err != nil {
+	if err := s.connect(); err != nil {
 		return nil, err
 	}
 	s.device = key.Device()
 	s.chain = frame.ChainOf(s.device, s.epoch)
-	s.opts = session.Options{Cluster: grant.Cluster, Key: grant.ReceiptKey()}
+	s.opts = session.Options{Cluster: s.grant.Cluster, Key: s.grant.ReceiptKey()}
 	return s, nil
 }
 
-// fill packs a term of school days: 12 classes of 40, two sheets each a day, and
-// a visit or a training record.
-func (s *school) fill(seed uint64) (documents int, err error) {
+// connect gives the school a link that knows no ticket and no speed yet.
+func (s *school) connect() (err error) {
+	s.link, err = link.Open(s.config, s.grant)
+	return err
+}
+
+// write makes school days of 12 classes of 40: two sheets each a day, and a
+// visit or a training record.
+func (s *school) write(seed uint64, days int) (out [][]*change.Entry) {
 	made := schooltest.New(seed, schooltest.Shape{Code: "2199000001", Classes: 12, Pupils: 480})
-	plan := schooltest.Plan{Exceptions: termDays * 43, Visits: termDays / 2, Trainings: termDays - termDays/2}
+	plan := schooltest.Plan{Exceptions: days * 43, Visits: days / 2, Trainings: days - days/2}
 	w := frametest.NewWriter(s.device, s.epoch, "班主任")
-	var days [][]*change.Entry
-	for _, d := range made.Term(seed, schooltest.SchoolDays(termDays), plan) {
-		days = append(days, w.Day(&d))
-		documents += len(days[len(days)-1])
+	for _, d := range made.Term(seed, schooltest.SchoolDays(days), plan) {
+		out = append(out, w.Day(&d))
+	}
+	return out
+}
+
+// fill packs a term, each day by itself, and returns the documents of a day.
+func (s *school) fill(seed uint64) (documents int, err error) {
+	days := s.write(seed, termDays)
+	for _, d := range days {
+		documents += len(d)
 	}
 	return documents / termDays, s.pack(days)
 }
 
-func (s *school) pack(days [][]*change.Entry) error {
+// pack packs runs of entries, each into one pack.
+func (s *school) pack(runs [][]*change.Entry) error {
 	table, tip := frame.NewTable(), frame.Genesis(s.chain)
 	s.tips = []frame.Tip{tip}
 	var buf []byte
-	for _, entries := range days {
+	for _, entries := range runs {
 		pack, err := frame.PackEntries(table, s.chain, tip, entries)
 		if err != nil {
-			return fmt.Errorf("pack a day: %w", err)
+			return fmt.Errorf("pack entries: %w", err)
 		}
 		for _, e := range entries {
 			buf = frame.AppendEntry(buf[:0], s.chain, e)

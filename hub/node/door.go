@@ -13,6 +13,7 @@ import (
 	"shangu/hub/cluster"
 	"shangu/hub/report"
 	"shangu/hub/state"
+	"shangu/schema"
 	"shangu/schema/table"
 	"shangu/schema/text"
 	"shangu/sync/digest"
@@ -203,22 +204,15 @@ func Stamp(unix int64) string {
 
 // digest gives a school's digests as CONTRACT.md prints them: by kind and month.
 func (n *Node) digest(school string) (any, error) {
-	if schools, err := n.State.Schools(); err != nil {
+	d, err := n.State.Doc(state.DocKey{Scope: schema.DistrictScope, Kind: schema.KindSchool, ID: school})
+	if err != nil {
 		return nil, err
-	} else if !hasSchool(schools, school) {
+	}
+	if d == nil || d.Void() {
 		return nil, text.New("hub.no_school", "school", school)
 	}
 	set, err := n.State.DigestOf(school)
 	return Digests(set), err
-}
-
-func hasSchool(schools []state.School, code string) bool {
-	for _, s := range schools {
-		if s.Code == code {
-			return true
-		}
-	}
-	return false
 }
 
 // Digests is {"<kind>":{"<yyyy-mm>":"<hex>"}}.

@@ -8,6 +8,7 @@ func All() []Drill {
 		oldImage,
 		oldHub,
 		storecuts,
+		storm,
 	}
 }
 
