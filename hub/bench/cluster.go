@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -23,12 +22,13 @@ type cluster struct {
 }
 
 // found starts three nodes of a district with n schools. program is the hub's
-// own binary, under that name.
-func found(ctx context.Context, program, dir string, n int) (c *cluster, err error) {
+// own binary.
+func found(ctx context.Context, program, dir string, n int) (_ *cluster, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("found cluster: %w", err)
 	}
-	c = &cluster{stage: stage.New(filepath.Dir(program), dir)}
+	c := &cluster{stage: stage.New("", dir)}
+	c.stage.Elsewhere = map[string]string{"hub": program}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("found cluster: %w", err), c.stage.Close())

@@ -2,8 +2,11 @@
 // processes on this machine, schools that push over HTTPS with mutual TLS, and
 // beside it, in the same run, what Raft and its log alone reach here.
 //
-// It may import sync, schema and the node's local door; it starts the hub's
-// own program and ends only what it started.
+// Weather is the other side of it: all schools come back at once after a week,
+// and what is asked is not how fast but whether everybody is served.
+//
+// It may import sync, schema, installer/stage and the node's local door; it
+// starts the hub's own program and ends only what it started.
 package bench
 
 import "time"

@@ -15,7 +15,7 @@ import (
 
 // StormOptions say how many schools come back at once, and after how long.
 type StormOptions struct {
-	Program string // the hub's own binary, under that name
+	Program string // the hub's own binary
 	Dir     string // an empty directory for the nodes' data; a short name
 	Schools int
 	Days    int           // of records that wait at each school; 0: 5, a school week
@@ -91,9 +91,9 @@ func (s *Storm) String() string {
 	if s.Killed {
 		how = ", leader killed"
 	}
-	return fmt.Sprintf("%d of %d schools drained %d documents in %.1f s%s (median %.1f, longest %.1f s, at most %d attempts, %d sent away); "+
+	return fmt.Sprintf("%d of %d schools drained %d documents in %.1f s%s (median %.1f, longest %.1f s, at most %d attempts, %d sent away, %d failed); "+
 		"%d heartbeats, %d unanswered, p50 %.0f ms, p99 %.0f ms, max %.0f ms; nodes at most %.0f MB",
-		s.Drained, s.Schools, s.Documents, s.Last, how, s.Median, s.Longest, s.Attempts, s.SentAway,
+		s.Drained, s.Schools, s.Documents, s.Last, how, s.Median, s.Longest, s.Attempts, s.SentAway, s.Failed,
 		s.Beats, s.BeatsLost, s.BeatMedian, s.BeatP99, s.BeatMax, slices.Max(s.Anonymous))
 }
 

@@ -14,23 +14,25 @@ const (
 	stormLong  = 2000
 )
 
-// storm has schools come back together after a week, once with the hub whole
-// and once with the leader killed in the middle.
+// storm has schools come back together after a week. The long form does it a
+// second time with the leader killed in the middle.
 var storm = Drill{
 	Name: "storm", Holds: []int{2, 3, 4},
 	Run: func(ctx context.Context, b *Bench) (Outcome, error) {
-		n := b.N
-		if n == 0 {
-			if n = stormShort; b.Long {
-				n = stormLong
-			}
+		n, runs := b.N, []bool{false, true}
+		switch {
+		case n > 0:
+		case b.Long:
+			n = stormLong
+		default:
+			n, runs = stormShort, runs[:1]
 		}
 		bin, err := b.Programs(ctx)
 		if err != nil {
 			return Outcome{}, err
 		}
-		o := Outcome{Trials: 2 * n}
-		for i, kill := range []bool{false, true} {
+		o := Outcome{Trials: n * len(runs)}
+		for i, kill := range runs {
 			s, err := bench.Weather(ctx, bench.StormOptions{
 				Program: filepath.Join(bin, "hub"), Dir: filepath.Join(b.Work(), fmt.Sprint(i)), Schools: n, Kill: kill, Seed: b.Seed,
 				Note: func(said string) { b.Log.Info(said) },

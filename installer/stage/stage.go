@@ -25,6 +25,8 @@ import (
 type Stage struct {
 	Bin  string // folder of the programs
 	Work string // folder for their data and output
+	// Elsewhere names programs that do not stand in Bin, with their files.
+	Elsewhere map[string]string
 
 	mu    sync.Mutex
 	procs map[string]*process
@@ -64,7 +66,7 @@ func (s *Stage) Start(name string, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
-	cmd := exec.Command(filepath.Join(s.Bin, args[0]), args[1:]...)
+	cmd := exec.Command(s.program(args[0]), args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		log.Close()
@@ -80,6 +82,13 @@ func (s *Stage) Start(name string, args ...string) error {
 	s.procs[name] = p
 	s.mu.Unlock()
 	return nil
+}
+
+func (s *Stage) program(name string) string {
+	if file, ok := s.Elsewhere[name]; ok {
+		return file
+	}
+	return filepath.Join(s.Bin, name)
 }
 
 // LogFile is where the output of a process goes.
@@ -157,7 +166,7 @@ func (s *Stage) Close() error {
 
 // Run runs one command to its end and returns what it printed.
 func (s *Stage) Run(ctx context.Context, args ...string) (stdout []byte, err error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.Bin, args[0]), args[1:]...)
+	cmd := exec.CommandContext(ctx, s.program(args[0]), args[1:]...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
