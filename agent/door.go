@@ -56,6 +56,9 @@ func knock(cmd *cobra.Command, make bool, work func(context.Context, door) error
 		return work(cmd.Context(), service.NewClient(client))
 	}
 	defer held.Release()
+	if err := service.MakeRoom(dir); err != nil {
+		return err
+	}
 	a, err := service.Open(service.Options{Dir: dir, Version: cli.Version(), Built: built()})
 	if err != nil {
 		return err

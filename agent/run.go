@@ -72,6 +72,9 @@ func run(ctx context.Context, dir, listen string, line line, level slog.Leveler,
 		return text.New("agent.already_runs", "dir", dir)
 	}
 	defer held.Release()
+	if err := service.MakeRoom(dir); err != nil {
+		return err
+	}
 	log, err := logs.Open(logs.Options{Path: filepath.Join(dir, service.LogFile), Level: level, Also: os.Stderr})
 	if err != nil {
 		return err

@@ -27,6 +27,16 @@ func (a *Agent) notices(s Status) []Notice {
 	add := func(level web.Level, id string, kv ...any) {
 		out = append(out, Notice{level, text.New(id, kv...).Code()})
 	}
+	if s.DiskLow {
+		a.mu.Lock()
+		what := inWords(a.clutter)
+		a.mu.Unlock()
+		if what == "" {
+			add(web.Bad, "agent.notice_disk", "free", web.Size(s.DiskFree))
+		} else {
+			add(web.Bad, "agent.notice_disk_what", "free", web.Size(s.DiskFree), "what", what)
+		}
+	}
 	if s.Rebuilt != "" {
 		add(web.Note, "agent.notice_rebuilt")
 	}

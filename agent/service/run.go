@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"shangu/agent/store"
 	"shangu/agent/web"
 	"shangu/installer/host/local"
 	"shangu/sync/link"
@@ -42,6 +43,7 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 		"page": func() error { return web.Serve(ctx, w.Page, page) },
 		"door": func() error { return local.ServeOn(ctx, door, a.Door(ctx)) },
 		"sync": func() error { loop.Run(ctx); return nil },
+		"disk": func() error { return a.tend(ctx) },
 	} {
 		tasks.Go(func() {
 			if err := serve(); err != nil {
@@ -67,7 +69,8 @@ const sessionPatience = 30 * time.Minute
 
 // attempt is one session of the loop. Before enrolment there is nothing to do,
 // and no failure. A store that takes no more ends the service: the service
-// manager starts it again, and the store mends itself as it opens.
+// manager starts it again, and the store mends itself as it opens. One that has
+// no room goes on by itself when there is some.
 func (a *Agent) attempt(stop context.CancelCauseFunc) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, sessionPatience)
@@ -79,7 +82,7 @@ func (a *Agent) attempt(stop context.CancelCauseFunc) func(context.Context) erro
 		if errors.Is(err, errNotEnrolled) {
 			return nil
 		}
-		if broken := a.store.Status().Broken; broken != nil {
+		if broken := a.store.Status().Broken; broken != nil && !errors.Is(broken, store.ErrDiskFull) {
 			stop(broken)
 		}
 		return err

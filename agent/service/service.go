@@ -79,6 +79,7 @@ type Agent struct {
 	enrolment enrolment
 	link      *link.Link
 	last      last
+	clutter   []pile // what could be deleted, while the disk is low
 }
 
 // Exists reports whether a directory holds an agent's data.
@@ -112,6 +113,7 @@ func Open(o Options) (*Agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.store.Tend()
 	// No connection is opened yet, but what the month has carried is known.
 	if cr := a.loadCredentials(); cr != nil && len(a.enrolment.Hubs) > 0 {
 		if a.link, err = link.Open(a.linkConfig(a.enrolment.Hubs), cr); err != nil {

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"shangu/agent/store"
@@ -26,6 +27,7 @@ type Status struct {
 	LastError   string         `json:"last_error"`
 	ClockOffset int64          `json:"clock_offset_ms"` // how far this machine's clock is behind the hub's
 	DiskFree    uint64         `json:"disk_free"`       // bytes
+	DiskLow     bool           `json:"disk_low"`        // nothing but attendance is saved
 	Docs        int            `json:"docs"`
 	Version     string         `json:"version"`
 	Hubs        []string       `json:"hubs"`
@@ -69,7 +71,7 @@ func (a *Agent) stand() Status {
 	s := Status{
 		School: st.School, Device: hex.EncodeToString(st.Device[:]), Epoch: hex.EncodeToString(st.Epoch[:]),
 		Pending: st.Pending, Safe: st.Safe, Quarantined: st.Quarantined, Conflicts: st.Conflicts,
-		LastError: a.last.Error, ClockOffset: a.last.Offset * 1000, DiskFree: st.DiskFree, Docs: st.Docs,
+		LastError: a.last.Error, ClockOffset: a.last.Offset * 1000, DiskFree: st.DiskFree, DiskLow: st.DiskLow, Docs: st.Docs,
 		Version: a.o.Version, Hubs: a.enrolment.Hubs, Kinds: map[string]int{}, Boot: st.Boot, Rebuilt: st.Rebuilt,
 		Data: Data{Limit: a.o.Monthly},
 	}
@@ -113,7 +115,7 @@ func (a *Agent) State(ctx context.Context) (web.State, error) {
 	name := ""
 	if s.School != "" {
 		d, err := a.store.Doc(schema.DistrictScope, schema.KindSchool, s.School)
-		if err != nil {
+		if err != nil && !errors.Is(err, store.ErrDiskFull) {
 			return web.State{}, err
 		}
 		name = d.Value(schema.SchoolName).Text()
@@ -121,7 +123,7 @@ func (a *Agent) State(ctx context.Context) (web.State, error) {
 	out := web.State{
 		School: s.School, Name: name, Device: s.Device, Version: s.Version, Hubs: s.Hubs,
 		Pending: s.Pending, Safe: s.Safe, Docs: s.Docs, Conflicts: s.Conflicts, Quarantined: s.Quarantined,
-		DiskFree: s.DiskFree, DiskLow: s.DiskFree != 0 && s.DiskFree < store.DefaultMinFree,
+		DiskFree: s.DiskFree,
 	}
 	for _, n := range s.Notices {
 		out.Notices = append(out.Notices, web.Notice{Level: n.Level, Text: text.Parse(n.Text)})

@@ -82,10 +82,10 @@ func (s *Store) errFull(cause error) error {
 
 var errLow = errors.New("too little room is left")
 
-// mayGrow refuses large writes while the disk is low.
+// mayGrow refuses, while the disk is low, what a session would take over.
 func (s *Store) mayGrow() error {
 	if s.Low() {
-		return s.errFull(errLow)
+		return said(ErrDiskFull, errLow, "store.disk_full_take", "free", s.freeMiB())
 	}
 	return nil
 }

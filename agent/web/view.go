@@ -102,8 +102,6 @@ func headline(st State, lang text.Lang) (mood, head, detail string) {
 		detail = st.LastError.In(lang)
 	}
 	switch {
-	case st.DiskLow:
-		return "bad", say("agent.head_disk"), say("agent.head_disk_detail", "free", Size(st.DiskFree))
 	case len(st.Hubs) == 0:
 		return "wait", say("agent.head_not_enrolled"), say("agent.not_enrolled")
 	case st.Revoked:

@@ -40,12 +40,11 @@ type State struct {
 	Quarantined int
 	LastSync    time.Time // zero: never
 	LastError   *text.Message
-	Revoked     bool   // the district has shut this machine out
-	Budget      bool   // this month's data is used up
-	Data        string // carried this month
-	DataLimit   string // of Data; "": none
-	DiskFree    uint64 // bytes
-	DiskLow     bool
+	Revoked     bool     // the district has shut this machine out
+	Budget      bool     // this month's data is used up
+	Data        string   // carried this month
+	DataLimit   string   // of Data; "": none
+	DiskFree    uint64   // bytes
 	Notices     []Notice // gravest first
 }
 

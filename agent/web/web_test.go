@@ -97,7 +97,6 @@ func TestHeadlines(t *testing.T) {
 			s.LastSync = now
 			s.LastError = text.New("link.data_budget", "limit", "50 MB")
 		}), "wait", "本月流量已用完，数据都已送到", "data is used up; all is safe", ""},
-		{"disk", with(func(s *State) { s.DiskLow = true; s.DiskFree = 5 << 20 }), "bad", "磁盘快满了", "nearly full", "5.0 MB"},
 		{"notice", with(func(s *State) {
 			s.LastSync = now
 			s.Notices = []Notice{{Bad, text.New("agent.notice_clock_off", "minutes", 180)}}

@@ -17,6 +17,8 @@ import (
 	"sync"
 
 	"github.com/spf13/pflag"
+
+	"shangu/sync/disk"
 )
 
 // Defaults of Options.
@@ -76,7 +78,7 @@ func Open(o Options) (*Log, error) {
 	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	if err := l.reopen(); err != nil {
+	if err := l.reopen(); err != nil && !disk.IsFull(err) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	return l, nil
