@@ -32,6 +32,9 @@ type Options struct {
 // ErrDamaged: the database cannot be opened, whatever is tried.
 var ErrDamaged = errors.New("state: the database is damaged")
 
+// ErrClosed: the state was closed; a node that ends may still be asked.
+var ErrClosed = errors.New("state: closed")
+
 // minMemTable leaves room in one transaction for a part and the largest write
 // that can follow it.
 const minMemTable = 16 << 20
@@ -238,6 +241,9 @@ func (s *State) setProgress(at progress) {
 func (s *State) view(op string, f func(txn *badger.Txn) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if s.db == nil {
+		return fmt.Errorf("%s: %w", op, ErrClosed)
+	}
 	if err := s.db.View(f); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
