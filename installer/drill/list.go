@@ -9,6 +9,7 @@ func All() []Drill {
 		oldHub,
 		storecuts,
 		storm,
+		hubsim,
 	}
 }
 
