@@ -12,6 +12,7 @@ import (
 	"shangu/sync/change"
 	"shangu/sync/digest"
 	"shangu/sync/frame"
+	"shangu/sync/journal"
 	"shangu/sync/session"
 )
 
@@ -46,19 +47,49 @@ func (s *Store) TipAt(seq uint64) (frame.Tip, bool) {
 // budget bytes at most, and returns the last one's seq; nil when nothing is
 // pending.
 func (s *Store) Pack(budget int) ([]byte, uint64, error) {
+	return s.Outbox().Pack(budget)
+}
+
+// Outbox packs pending entries, pack after pack.
+type Outbox struct {
+	j     *journal.Journal
+	chain change.ChainID
+	at    frame.Tip    // of what was packed, and before
+	table *frame.Table // pack table at at
+	end   uint64       // the last entry that was there when it was made
+}
+
+// Outbox begins with the first entry that the hub has not confirmed. What is
+// saved later is not in it. It must not be used past a new epoch.
+func (s *Store) Outbox() *Outbox {
 	s.mu.RLock()
-	j, chain, prev, table := s.journal, s.ident.chain(), s.st.Confirmed, s.table.Clone()
-	s.mu.RUnlock()
+	defer s.mu.RUnlock()
+	return &Outbox{s.journal, s.ident.chain(), s.st.Confirmed, s.table.Clone(), s.journal.Tip().Seq}
+}
+
+// At is the end of what was packed, at first the confirmed tip.
+func (o *Outbox) At() frame.Tip { return o.at }
+
+// End is the last entry that there is to pack.
+func (o *Outbox) End() uint64 { return o.end }
+
+// Table is the pack table at At, as frame.Table.MarshalBinary writes it.
+func (o *Outbox) Table() ([]byte, error) { return o.table.MarshalBinary() }
+
+// Pack packs the entries that follow, about budget bytes at most, and returns
+// the last one's seq; nil when there are no more.
+func (o *Outbox) Pack(budget int) ([]byte, uint64, error) {
 	budget = min(max(budget, 1), frame.MaxPack)
 	// A pack is a tenth or less of its entries' bytes.
 	for raw := min(20*budget, frame.MaxPackRaw-frame.MaxEntry); ; raw /= 2 {
 		var entries []*change.Entry
-		size := 0
-		err := readEntries(j, prev.Seq+1, j.Tip().Seq, func(e *change.Entry, b []byte) error {
+		size, tip := 0, o.at
+		err := readEntries(o.j, o.at.Seq+1, o.end, func(e *change.Entry, b []byte) error {
 			if size += len(b); len(entries) > 0 && (size > raw || len(entries) == frame.MaxPackEntries) {
 				return errEnough
 			}
 			entries = append(entries, e)
+			tip = tip.Next(b)
 			return nil
 		})
 		if err != nil && err != errEnough {
@@ -67,12 +98,14 @@ func (s *Store) Pack(budget int) ([]byte, uint64, error) {
 		if len(entries) == 0 {
 			return nil, 0, nil
 		}
-		pack, err := frame.PackEntries(table.Clone(), chain, prev, entries)
+		table := o.table.Clone()
+		pack, err := frame.PackEntries(table, o.chain, o.at, entries)
 		if err != nil {
 			return nil, 0, fmt.Errorf("pack: %w", err)
 		}
 		if len(pack) <= budget || len(entries) == 1 {
-			return pack, entries[len(entries)-1].Seq, nil
+			o.at, o.table = tip, table
+			return pack, tip.Seq, nil
 		}
 	}
 }

@@ -56,14 +56,7 @@ func (q *request) EncodeMsgpack(enc *msgpack.Encoder) error {
 	w := writer{enc: enc}
 	w.array(n + 1)
 	w.int(Version)
-	w.array(7)
-	w.int(q.beat.At)
-	w.int(int64(q.beat.Boot))
-	w.int(q.beat.Up)
-	w.int(int64(q.beat.Pending))
-	w.str(q.beat.Failure)
-	w.int(int64(q.beat.DiskFree))
-	w.str(q.beat.Version)
+	w.heartbeat(&q.beat)
 	w.bytes(q.chain)
 	w.bytes(q.epoch)
 	w.int(int64(q.confirmed))
@@ -91,13 +84,7 @@ func (q *request) DecodeMsgpack(dec *msgpack.Decoder) error {
 	if v := r.Int64(); r.Err() == nil && v < 1 {
 		r.Fail("version %d", v)
 	}
-	b := r.Array()
-	if b < 7 {
-		r.Fail("heartbeat of %d fields", b)
-	}
-	q.beat = Heartbeat{At: r.Int64(), Boot: r.Uint32(), Up: r.Int64(), Pending: r.Uint64(), Failure: r.Str(), DiskFree: r.Uint64(), Version: r.Str()}
-	q.beat.Failure, q.beat.Version = clip(q.beat.Failure), clip(q.beat.Version)
-	r.Skip(b - 7)
+	q.beat = readHeartbeat(r)
 	q.chain, q.epoch = r.Bytes(), r.Bytes()
 	if len(q.chain) > 16 || len(q.epoch) != 0 && len(q.epoch) != 16 {
 		r.Fail("chain of %d and epoch of %d bytes", len(q.chain), len(q.epoch))

@@ -156,22 +156,33 @@ func (s *talk) exchange(ctx context.Context, q request) (*response, Heartbeat, e
 		return nil, q.beat, err
 	}
 	s.report.Requests++
+	p, err := decodeResponse(raw)
+	if p != nil {
+		s.report.HubTime, s.report.Offset = p.time, p.time-q.beat.At
+	}
+	if err != nil {
+		return nil, q.beat, err
+	}
+	return p, q.beat, nil
+}
+
+// decodeResponse decodes an answer; one that is no success comes with its error.
+func decodeResponse(raw []byte) (*response, error) {
 	if len(raw) > MaxResponse {
-		return nil, q.beat, fmt.Errorf("%w: response of %d bytes", ErrProtocol, len(raw))
+		return nil, fmt.Errorf("%w: response of %d bytes", ErrProtocol, len(raw))
 	}
 	var p response
 	if err := frame.Unmarshal(raw, &p); err != nil {
-		return nil, q.beat, fmt.Errorf("%w: %v", ErrProtocol, err)
+		return nil, fmt.Errorf("%w: %v", ErrProtocol, err)
 	}
-	s.report.HubTime, s.report.Offset = p.time, p.time-q.beat.At
-	if p.code != codeOK {
-		err := p.code.err(p.detail)
-		if p.retry > 0 {
-			err = &RetryError{err, time.Duration(p.retry) * time.Second}
-		}
-		return nil, q.beat, err
+	if p.code == codeOK {
+		return &p, nil
 	}
-	return &p, q.beat, nil
+	err := p.code.err(p.detail)
+	if p.retry > 0 {
+		err = &RetryError{err, time.Duration(p.retry) * time.Second}
+	}
+	return &p, err
 }
 
 // settle takes the push's part of a response.
@@ -268,19 +279,7 @@ func (s *talk) repair(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	theirs := p.buckets
-	var differ []digest.Bucket
-	for b, sum := range theirs {
-		if own[b] != sum {
-			differ = append(differ, b)
-		}
-	}
-	for b := range own {
-		if _, ok := theirs[b]; !ok {
-			differ = append(differ, b)
-		}
-	}
-	for _, b := range differ {
+	for _, b := range differing(own, p.buckets) {
 		p, _, err := s.exchange(ctx, request{ask: ask{bucket: b}})
 		if err != nil {
 			return err
@@ -295,6 +294,21 @@ func (s *talk) repair(ctx context.Context) error {
 		s.report.Repaired++
 	}
 	return nil
+}
+
+// differing are the buckets that two sides do not hold alike.
+func differing(own, theirs digest.Set) (differ []digest.Bucket) {
+	for b, sum := range theirs {
+		if own[b] != sum {
+			differ = append(differ, b)
+		}
+	}
+	for b := range own {
+		if _, ok := theirs[b]; !ok {
+			differ = append(differ, b)
+		}
+	}
+	return differ
 }
 
 func expand(b []byte) ([]*change.Doc, error) {
