@@ -1,0 +1,107 @@
+package bundle
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"shangu/schema/text"
+	"shangu/sync/change"
+	"shangu/sync/disk"
+)
+
+// Put writes a file on a stick: beside its place, synced, then renamed, then the
+// directory synced. Whenever the stick is pulled out, the file is whole or not
+// there. The name should be new: FAT has no journal, and a rename over an older
+// file can lose both. The error has words.
+func Put(d disk.FS, path string, fill func(io.Writer) error) error {
+	part := path + partEnding
+	err := d.Remove(part)
+	if err == nil {
+		err = write(d, part, fill)
+		if err == nil {
+			err = d.Rename(part, path)
+		}
+		if err != nil && !errors.Is(err, disk.ErrCut) {
+			err = errors.Join(err, d.Remove(part))
+		}
+	}
+	if err == nil {
+		err = d.SyncDir(filepath.Dir(path))
+	}
+	return explain(err, path)
+}
+
+func write(d disk.FS, part string, fill func(io.Writer) error) (err error) {
+	f, err := d.Open(part, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriterSize(&appender{f: f}, 64<<10)
+	if err := fill(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.Datasync()
+}
+
+// appender writes one piece after the other.
+type appender struct {
+	f  disk.File
+	at int64
+}
+
+func (a *appender) Write(b []byte) (int, error) {
+	n, err := a.f.WriteAt(b, a.at)
+	a.at += int64(n)
+	return n, err
+}
+
+// explain gives a stick's errors words.
+func explain(err error, path string) error {
+	switch {
+	case err == nil, text.Of(err) != nil:
+		return err
+	case disk.IsFull(err):
+		return text.Wrap(err, "bundle.stick_full", "file", path)
+	case readOnly(err):
+		return text.Wrap(err, "bundle.stick_locked", "file", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return text.Wrap(err, "bundle.no_dir", "dir", filepath.Dir(path))
+	}
+	return text.Wrap(err, "bundle.stick_failed", "file", path, "cause", err)
+}
+
+// Sweep removes what a new bundle made superfluous, once that is safely there:
+// older ones of the same machine and direction, and what a stick that was pulled
+// out left half written of them. chains are the machine's present and past ones.
+func Sweep(d disk.FS, dir string, made Name, chains ...change.ChainID) error {
+	own := map[string]bool{made.Chain: true}
+	for _, c := range chains {
+		own[NameOf(made.Kind, made.School, c, 0).Chain] = true
+	}
+	files, err := d.List(dir)
+	if err != nil {
+		return fmt.Errorf("look for older bundles: %w", err)
+	}
+	for _, f := range files {
+		n, ok := ParseName(strings.TrimSuffix(strings.ToLower(f), partEnding))
+		if !ok || n.Kind != made.Kind || n.School != made.School || !own[n.Chain] || n.Chain == made.Chain && n.Number >= made.Number {
+			continue
+		}
+		if err := d.Remove(filepath.Join(dir, f)); err != nil {
+			return fmt.Errorf("remove older bundle: %w", err)
+		}
+	}
+	if err := d.SyncDir(dir); err != nil {
+		return fmt.Errorf("remove older bundles: %w", err)
+	}
+	return nil
+}
