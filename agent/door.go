@@ -23,6 +23,9 @@ type door interface {
 	Quarantine(ctx context.Context, settled bool) ([]service.Quarantined, error)
 	Sync(ctx context.Context, timeout time.Duration) error
 	Enrol(ctx context.Context, hubs []string, token string) (service.Enrolled, error)
+	EnrolPack(ctx context.Context, pack []byte) (service.Enrolled, error)
+	ExportBundle(ctx context.Context, take func(service.Bundled, io.Reader) error) error
+	ImportBundle(ctx context.Context, src io.ReaderAt, size int64) (service.Returned, error)
 	Import(context.Context, service.Import) (service.Imported, error)
 	Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error
 	Backup(ctx context.Context, w io.Writer) error

@@ -6,6 +6,7 @@
 //	import   a table into the store
 //	export   a table out of it
 //	sync     one session now
+//	bundle   a session by stick: what is to be carried, and replies
 //	status   where things stand
 //	digest   digests by kind and month
 //	quarantine  what the district could not take, and what became of it
@@ -63,6 +64,6 @@ func built() time.Time {
 func root() *cobra.Command {
 	c := cli.New("agent", "agent.cmd_root")
 	c.AddCommand(runCommand(), enrollCommand(), importCommand(), exportCommand(),
-		syncCommand(), statusCommand(), digestCommand(), quarantineCommand(), verifyCommand(), backupCommand(), restoreCommand())
+		syncCommand(), bundleCommand(), statusCommand(), digestCommand(), quarantineCommand(), verifyCommand(), backupCommand(), restoreCommand())
 	return c
 }

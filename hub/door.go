@@ -93,11 +93,16 @@ func (d *door) get(ctx context.Context, path string, q url.Values, v any) error 
 
 // post sends body as JSON and decodes the answer into v.
 func (d *door) post(ctx context.Context, path string, q url.Values, body, v any) error {
+	return d.postFor(ctx, path, q, body, func(r io.Reader) error { return json.NewDecoder(r).Decode(v) })
+}
+
+// postFor is post for an answer that is no JSON.
+func (d *door) postFor(ctx context.Context, path string, q url.Values, body any, take func(io.Reader) error) error {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("ask hub: %w", err)
 	}
-	return d.exchange(ctx, http.MethodPost, path, q, bytes.NewReader(b), func(r io.Reader) error { return json.NewDecoder(r).Decode(v) })
+	return d.exchange(ctx, http.MethodPost, path, q, bytes.NewReader(b), take)
 }
 
 // bytes asks path and returns the answer as it is.
@@ -119,11 +124,20 @@ func (d *door) propose(ctx context.Context, command []byte) (result []byte, err 
 }
 
 func (d *door) exchange(ctx context.Context, method, path string, q url.Values, body io.Reader, take func(io.Reader) error) error {
-	u := local.Origin + path
 	if q != nil {
-		u += "?" + q.Encode()
+		path += "?" + q.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, method, u, body)
+	return d.ask(ctx, method, path, body, func(resp *http.Response) error {
+		if err := take(resp.Body); err != nil {
+			return fmt.Errorf("read hub's answer: %w", err)
+		}
+		return nil
+	})
+}
+
+// ask is exchange for an answer that says something in its header too.
+func (d *door) ask(ctx context.Context, method, path string, body io.Reader, take func(*http.Response) error) error {
+	req, err := http.NewRequestWithContext(ctx, method, local.Origin+path, body)
 	if err != nil {
 		return fmt.Errorf("ask hub: %w", err)
 	}
@@ -142,10 +156,7 @@ func (d *door) exchange(ctx context.Context, method, path string, q url.Values, 
 	if stale := resp.Header.Get(node.StaleHeader); stale != "" {
 		fmt.Fprintln(d.say, text.New("hub.stale", "cause", text.Parse(stale)))
 	}
-	if err := take(resp.Body); err != nil {
-		return fmt.Errorf("read hub's answer: %w", err)
-	}
-	return nil
+	return take(resp)
 }
 
 // said turns a fault back into the error that it was.

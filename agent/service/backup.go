@@ -33,7 +33,7 @@ const (
 
 // smallFiles of the data directory are in a backup, those that there are. A
 // directory with the key is an agent's: it comes last when one is restored.
-var smallFiles = []string{enrolmentFile, credentialsFile, lastFile, keyFile}
+var smallFiles = []string{enrolmentFile, packFile, stickFile, credentialsFile, lastFile, keyFile}
 
 // Manifest says what a backup is of.
 type Manifest struct {

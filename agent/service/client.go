@@ -55,7 +55,7 @@ func (c *Client) Enrol(ctx context.Context, hubs []string, token string) (e Enro
 	if err != nil {
 		return e, fmt.Errorf("enrol: %w", err)
 	}
-	return e, c.ask(ctx, "POST", "/v1/enroll", body, &e)
+	return e, c.ask(ctx, "POST", "/v1/enroll", bytes.NewReader(body), &e)
 }
 
 // Import hands a file over.
@@ -65,7 +65,7 @@ func (c *Client) Import(ctx context.Context, i Import) (Imported, error) {
 		q.Set("dry", "1")
 	}
 	var got imported
-	err := c.ask(ctx, "POST", "/v1/import?"+q.Encode(), i.Data, &got)
+	err := c.ask(ctx, "POST", "/v1/import?"+q.Encode(), bytes.NewReader(i.Data), &got)
 	got.Imported.Notes = readProblems(got.Notes)
 	return got.Imported, err
 }
@@ -97,6 +97,30 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
+// EnrolPack hands a school pack over.
+func (c *Client) EnrolPack(ctx context.Context, pack []byte) (e Enrolled, err error) {
+	return e, c.ask(ctx, "POST", "/v1/pack", bytes.NewReader(pack), &e)
+}
+
+// ExportBundle fetches a bundle.
+func (c *Client) ExportBundle(ctx context.Context, take func(Bundled, io.Reader) error) error {
+	resp, err := c.do(ctx, "GET", "/v1/bundle", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var b Bundled
+	if err := json.Unmarshal([]byte(resp.Header.Get(bundleHeader)), &b); err != nil {
+		return text.Wrap(err, "agent.bad_answer")
+	}
+	return take(b, resp.Body)
+}
+
+// ImportBundle hands a reply over.
+func (c *Client) ImportBundle(ctx context.Context, src io.ReaderAt, size int64) (r Returned, err error) {
+	return r, c.ask(ctx, "POST", "/v1/bundle", io.NewSectionReader(src, 0, size), &r)
+}
+
 // Verify checks journal and documents against each other.
 func (c *Client) Verify(ctx context.Context, repair bool) (v Verified, err error) {
 	path := "/v1/verify"
@@ -106,7 +130,7 @@ func (c *Client) Verify(ctx context.Context, repair bool) (v Verified, err error
 	return v, c.ask(ctx, "POST", path, nil, &v)
 }
 
-func (c *Client) ask(ctx context.Context, method, path string, body []byte, answer any) error {
+func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, answer any) error {
 	resp, err := c.do(ctx, method, path, body)
 	if err != nil {
 		return err
@@ -119,8 +143,8 @@ func (c *Client) ask(ctx context.Context, method, path string, body []byte, answ
 }
 
 // do sends a request and turns a fault back into the error that it was.
-func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, local.Origin+path, bytes.NewReader(body))
+func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, local.Origin+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("ask service: %w", err)
 	}

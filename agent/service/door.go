@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"shangu/agent/intake"
 	"shangu/schema/table"
 	"shangu/schema/text"
+	"shangu/sync/bundle"
 )
 
 // The local door: what a command asks of the service that runs on its data
@@ -23,6 +26,9 @@ import (
 //	GET  /v1/digest                              kind, month, hex
 //	POST /v1/sync?timeout=60s
 //	POST /v1/enroll          enrolment           Enrolled
+//	POST /v1/pack            a school pack       Enrolled
+//	GET  /v1/bundle                              a bundle, and Bundled in a header
+//	POST /v1/bundle          a reply             Returned
 //	POST /v1/import?kind=&name=&dry=&year=&account=   file   imported
 //	GET  /v1/export?kind=&name=                  file
 //	GET  /v1/backup                              backup, cut short where it failed
@@ -128,6 +134,15 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 	handle("POST /v1/verify", func(r *http.Request) (any, error) {
 		return a.Verify(r.Context(), r.FormValue("repair") != "")
 	})
+	handle("POST /v1/pack", func(r *http.Request) (any, error) {
+		pack, err := io.ReadAll(io.LimitReader(r.Body, bundle.MaxPackFile+1))
+		if err != nil {
+			return nil, err
+		}
+		return a.EnrolPack(r.Context(), pack)
+	})
+	handle("POST /v1/bundle", func(r *http.Request) (any, error) { return a.returnDoor(r.Context(), r.Body) })
+	m.HandleFunc("GET /v1/bundle", a.bundleDoor)
 	m.HandleFunc("GET /v1/export", a.exportDoor)
 	m.HandleFunc("GET /v1/backup", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/gzip")
@@ -148,6 +163,42 @@ func (a *Agent) exportDoor(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.Write(b.Bytes())
+}
+
+// bundleHeader carries Bundled as JSON.
+const bundleHeader = "Shangu-Bundle"
+
+func (a *Agent) bundleDoor(w http.ResponseWriter, r *http.Request) {
+	err := a.ExportBundle(r.Context(), func(b Bundled, file io.Reader) error {
+		facts, err := json.Marshal(b)
+		if err != nil {
+			return err
+		}
+		w.Header().Set(bundleHeader, string(facts))
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", strconv.FormatInt(b.Bytes, 10))
+		io.Copy(w, file) // the command counts
+		return nil
+	})
+	if err != nil {
+		refuse(w, err)
+	}
+}
+
+// returnDoor keeps a reply in a file while it is read: it may be larger than the
+// memory that the service should take.
+func (a *Agent) returnDoor(ctx context.Context, body io.Reader) (Returned, error) {
+	f, err := os.CreateTemp(a.o.Dir, "reply*.part")
+	if err != nil {
+		return Returned{}, fmt.Errorf("import bundle: %w", err)
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	size, err := io.Copy(f, io.LimitReader(body, bundle.MaxFile+1<<10))
+	if err != nil {
+		return Returned{}, fmt.Errorf("import bundle: %w", err)
+	}
+	return a.ImportBundle(ctx, f, size)
 }
 
 func reply(w http.ResponseWriter, status int, v any) {

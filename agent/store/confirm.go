@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/dgraph-io/badger/v4"
@@ -47,7 +48,7 @@ func (s *Store) TipAt(seq uint64) (frame.Tip, bool) {
 // budget bytes at most, and returns the last one's seq; nil when nothing is
 // pending.
 func (s *Store) Pack(budget int) ([]byte, uint64, error) {
-	return s.Outbox().Pack(budget)
+	return s.Outbox(math.MaxUint64).Pack(budget)
 }
 
 // Outbox packs pending entries, pack after pack.
@@ -59,12 +60,15 @@ type Outbox struct {
 	end   uint64       // the last entry that was there when it was made
 }
 
-// Outbox begins with the first entry that the hub has not confirmed. What is
-// saved later is not in it. It must not be used past a new epoch.
-func (s *Store) Outbox() *Outbox {
+// Outbox begins with the first entry that the hub has not confirmed, and has so
+// many at most. What is saved later is not in it. It must not be used past a new
+// epoch.
+func (s *Store) Outbox(most uint64) *Outbox {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return &Outbox{s.journal, s.ident.chain(), s.st.Confirmed, s.table.Clone(), s.journal.Tip().Seq}
+	o := &Outbox{s.journal, s.ident.chain(), s.st.Confirmed, s.table.Clone(), s.journal.Tip().Seq}
+	o.end = o.at.Seq + min(o.end-o.at.Seq, most)
+	return o
 }
 
 // At is the end of what was packed, at first the confirmed tip.

@@ -120,19 +120,48 @@ func (a *Authority) Issue(ctx context.Context, role identity.Role, school string
 // Enrol lets a school's computer in and returns what it needs from then on.
 // source is the address that the request came from, for rate limits.
 func (a *Authority) Enrol(ctx context.Context, source string, r *identity.Request) (*identity.Grant, error) {
-	cert, school, err := a.enrolDevice(ctx, source, r)
+	return a.enrol(ctx, source, r, a.now())
+}
+
+// carriedGrace is how long after its end a token still lets in a machine whose
+// request says that it was made in time: it was on a stick, and whoever carried
+// it came when the road was open.
+const carriedGrace = 60 * 24 * time.Hour
+
+// EnrolCarried is Enrol for a request that somebody carried here. made is when
+// the machine says that it made it; that is believed within carriedGrace, and
+// never to be in the future.
+func (a *Authority) EnrolCarried(ctx context.Context, source string, r *identity.Request, made time.Time) (*identity.Grant, error) {
+	at := a.now()
+	if first := at.Add(-carriedGrace); made.Before(first) {
+		made = first
+	}
+	if made.Before(at) {
+		at = made
+	}
+	return a.enrol(ctx, source, r, at)
+}
+
+func (a *Authority) enrol(ctx context.Context, source string, r *identity.Request, at time.Time) (*identity.Grant, error) {
+	cert, school, err := a.enrolDevice(ctx, source, r, at)
 	if err != nil {
 		return nil, say(err)
 	}
-	return &identity.Grant{
-		School: school, Certificate: cert, CA: a.secrets.CA.Raw, Cluster: a.secrets.Cluster,
-		Receipt: a.secrets.Receipt.Public().(ed25519.PublicKey), Time: a.now().Unix(),
-		Recipient: a.secrets.Recipient(),
-	}, nil
+	return a.Grant(school, cert), nil
 }
 
-func (a *Authority) enrolDevice(ctx context.Context, source string, r *identity.Request) ([]byte, string, error) {
-	public, token, err := a.admit(source, identity.RoleSchool, r)
+// Grant is what a device that was let in needs: its certificate, and what it
+// knows the district by.
+func (a *Authority) Grant(school string, certificate []byte) *identity.Grant {
+	return &identity.Grant{
+		School: school, Certificate: certificate, CA: a.secrets.CA.Raw, Cluster: a.secrets.Cluster,
+		Receipt: a.secrets.Receipt.Public().(ed25519.PublicKey), Time: a.now().Unix(),
+		Recipient: a.secrets.Recipient(),
+	}
+}
+
+func (a *Authority) enrolDevice(ctx context.Context, source string, r *identity.Request, at time.Time) ([]byte, string, error) {
+	public, token, err := a.admit(source, identity.RoleSchool, r, at)
 	if err != nil {
 		return nil, "", err
 	}
@@ -141,7 +170,7 @@ func (a *Authority) enrolDevice(ctx context.Context, source string, r *identity.
 		return nil, "", err
 	}
 	cert, err = a.log.Enrol(ctx, Enrolment{Token: identity.HashSecret(r.Secret), Role: identity.RoleSchool, Device: identity.DeviceOf(public),
-		Certificate: cert, Now: a.now().Unix()})
+		Certificate: cert, Now: at.Unix()})
 	if err != nil {
 		return nil, "", fmt.Errorf("enrol device: %w", err)
 	}
@@ -149,8 +178,9 @@ func (a *Authority) enrolDevice(ctx context.Context, source string, r *identity.
 }
 
 // admit checks what can be checked before the log is asked: rates, the
-// request's form, and whether the token can be good at all.
-func (a *Authority) admit(source string, role identity.Role, r *identity.Request) (ed25519.PublicKey, Token, error) {
+// request's form, and whether the token can be good at all. at is when it has to
+// be good.
+func (a *Authority) admit(source string, role identity.Role, r *identity.Request, at time.Time) (ed25519.PublicKey, Token, error) {
 	now := a.now()
 	if !a.limits.allow(source, now) {
 		return nil, Token{}, ErrTooMany
@@ -171,7 +201,7 @@ func (a *Authority) admit(source string, role identity.Role, r *identity.Request
 	case token.Used && token.By != device:
 		a.limits.blame(source, now)
 		return nil, Token{}, ErrTokenUsed
-	case !token.Used && token.Expires <= now.Unix():
+	case !token.Used && token.Expires <= at.Unix():
 		return nil, Token{}, ErrTokenExpired
 	}
 	if d, known, err := a.registry.Device(device); err != nil {

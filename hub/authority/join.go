@@ -45,7 +45,7 @@ func (a *Authority) join(ctx context.Context, source string, r *JoinRequest) (*B
 	if r.ID == "" || len(r.ID) > maxNodeID || len(r.Hosts) > 16 {
 		return nil, fmt.Errorf("%w: node id of %d bytes, %d hosts", ErrCertificate, len(r.ID), len(r.Hosts))
 	}
-	public, _, err := a.admit(source, identity.RoleNode, &identity.Request{Secret: r.Secret, CSR: r.CSR})
+	public, _, err := a.admit(source, identity.RoleNode, &identity.Request{Secret: r.Secret, CSR: r.CSR}, a.now())
 	if err != nil {
 		return nil, err
 	}

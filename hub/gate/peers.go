@@ -79,6 +79,25 @@ func (p *Peers) sync(ctx context.Context, api string, c session.Caller, body []b
 	return a, nil
 }
 
+// Carry has the leader at api answer a request that a device gave somebody to
+// carry here.
+func (p *Peers) Carry(ctx context.Context, api string, c session.Caller, body []byte) ([]byte, error) {
+	a, err := p.sync(ctx, api, c, body)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", session.ErrNoLeader, err)
+	case a.status == http.StatusTooManyRequests:
+		return nil, session.ErrBusy
+	case a.status == http.StatusServiceUnavailable:
+		return nil, session.ErrNoLeader
+	case a.status == http.StatusInsufficientStorage:
+		return nil, session.ErrDiskFull
+	case a.status != http.StatusOK:
+		return nil, text.Parse(string(a.body))
+	}
+	return a.body, nil
+}
+
 // callPatience is how long another node may take to answer. A leader that hangs
 // must not hold up this node's places until every school has given up.
 const callPatience = 30 * time.Second

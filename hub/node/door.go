@@ -35,6 +35,8 @@ import (
 //	GET  /v1/quarantine?all=1            []Quarantined
 //	GET  /v1/quarantine/show?school=&id= Quarantined
 //	GET  /v1/backup                      a backup
+//	POST /v1/bundle      a bundle        the reply to it, and Bundle in a header
+//	POST /v1/pack        PackRequest     a school pack
 //
 // Errors are a status of 4xx or 5xx and Fault.
 
@@ -117,6 +119,8 @@ func (n *Node) door() http.Handler {
 	})
 	m.HandleFunc("POST /v1/propose", n.propose)
 	m.HandleFunc("GET /v1/backup", n.backup)
+	m.HandleFunc("POST /v1/bundle", n.importBundle)
+	m.HandleFunc("POST /v1/pack", n.pack)
 	read("GET /v1/devices", func(*http.Request) (any, error) { return n.State.Devices() })
 	read("GET /v1/digest", func(r *http.Request) (any, error) { return n.digest(r.FormValue("school")) })
 	read("GET /v1/quarantine", func(r *http.Request) (any, error) {

@@ -169,36 +169,69 @@ func (c *counter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Read reads a bundle of size bytes, twice: once to its end to see that it is
-// whole, unaltered and signed, and only then handing over its items. who is given
-// the head and says by whose key it must be signed. src must not change meanwhile.
-func Read(src io.ReaderAt, size int64, id age.Identity, who func(l Label, head []byte) (ed25519.PublicKey, error), each func(item []byte) error) error {
+// File is a bundle that is whole, unaltered and signed by the right one.
+type File struct {
+	Label
+	src  io.ReaderAt
+	size int64
+	id   age.Identity
+	next *reader
+}
+
+// Open reads a bundle of size bytes to its end and checks all of it before
+// anything is taken from it. who is given the head and says by whose key it must
+// be signed. src must not change as long as the File is used.
+func Open(src io.ReaderAt, size int64, id age.Identity, who func(l Label, head []byte) (ed25519.PublicKey, error)) (*File, error) {
 	l, err := whole(src, size)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	f := &File{Label: l, src: src, size: size, id: id}
+	r, err := f.reader()
+	if err != nil {
+		return nil, err
+	}
+	r.sum = sha512.New()
+	r.sum.Write(l.bytes())
 	var key ed25519.PublicKey
-	sum := sha512.New()
-	sum.Write(l.bytes())
-	sig, err := records(src, size, id, sum, func(tag byte, body []byte) (err error) {
-		if tag == recordHead {
+	for {
+		tag, body, err := r.record()
+		if err == nil && tag == recordHead {
 			key, err = who(l, body)
 		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, signed(sum), sig) {
-		return text.Wrap(fmt.Errorf("%w: its signature is not right", ErrAltered), "bundle.altered")
-	}
-	_, err = records(src, size, id, nil, func(tag byte, body []byte) error {
-		if tag == recordItem {
-			return each(body)
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	return err
+		if tag != recordEnd {
+			continue
+		}
+		if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, signed(r.sum), body) {
+			return nil, damaged(errors.New("its signature is not right"))
+		}
+		return f, nil
+	}
+}
+
+// Again begins with the first item once more.
+func (f *File) Again() { f.next = nil }
+
+// Next returns the next item, then io.EOF. It is good until the next call.
+func (f *File) Next() ([]byte, error) {
+	if f.next == nil {
+		r, err := f.reader()
+		if err != nil {
+			return nil, err
+		}
+		if _, _, err := r.record(); err != nil {
+			return nil, err
+		}
+		f.next = r
+	}
+	tag, body, err := f.next.record()
+	if err == nil && tag == recordEnd {
+		err = io.EOF
+	}
+	return body, err
 }
 
 // whole reads a file's two ends.
@@ -223,71 +256,73 @@ func whole(src io.ReaderAt, size int64) (Label, error) {
 	return l, nil
 }
 
-// records opens the seal and goes through the records. sum, if any, gets all but
-// the end; what the end holds is returned. Memory is bounded by the limits,
-// whatever the bytes say.
-func records(src io.ReaderAt, size int64, id age.Identity, sum hash.Hash, each func(tag byte, body []byte) error) (end []byte, err error) {
-	sealed := bufio.NewReaderSize(io.NewSectionReader(src, int64(labelSize), size-int64(labelSize+endSize)), 64<<10)
+// reader goes through the records of the sealed part. Its memory is bounded by
+// the limits, whatever the bytes say.
+type reader struct {
+	open io.Reader
+	size int64
+	sum  hash.Hash // of all but the end, if not nil
+	body []byte
+	some bool // a record was read
+}
+
+// reader opens the seal.
+func (f *File) reader() (*reader, error) {
+	sealed := bufio.NewReaderSize(io.NewSectionReader(f.src, int64(labelSize), f.size-int64(labelSize+endSize)), 64<<10)
 	// age reads a header of any length into memory.
 	if head, err := sealed.Peek(maxHeader); err != nil && err != io.EOF || !bytes.Contains(head, []byte("\n--- ")) {
 		return nil, damaged(errors.Join(err, errors.New("no seal")))
 	}
-	open, err := age.Decrypt(sealed, id)
+	open, err := age.Decrypt(sealed, f.id)
 	if _, other := errors.AsType[*age.NoIdentityMatchError](err); other {
 		return nil, text.Wrap(errors.Join(ErrElsewhere, err), "bundle.elsewhere")
 	}
 	if err != nil {
 		return nil, damaged(err)
 	}
-	var body []byte
-	for first := true; ; first = false {
-		var b [5]byte
-		if _, err := io.ReadFull(open, b[:]); err != nil {
-			return nil, damaged(err)
-		}
-		tag, n := b[0], int(binary.BigEndian.Uint32(b[1:]))
-		limit := maxItem
-		switch {
-		case first != (tag == recordHead) || tag < recordHead || tag > recordEnd:
-			return nil, damaged(fmt.Errorf("record %d", tag))
-		case tag == recordHead:
-			limit = maxHead
-		case tag == recordEnd:
-			limit = ed25519.SignatureSize
-		}
-		if n > limit || int64(n) > size {
-			return nil, damaged(fmt.Errorf("record of %d bytes", n))
-		}
-		if body = grow(body, n); n > 0 {
-			if _, err := io.ReadFull(open, body); err != nil {
-				return nil, damaged(err)
-			}
-		}
-		if tag == recordEnd {
-			break
-		}
-		if sum != nil {
-			sum.Write(b[:])
-			sum.Write(body)
-		}
-		if err := each(tag, body); err != nil {
-			return nil, err
-		}
+	return &reader{open: open, size: f.size}, nil
+}
+
+// record reads a record. Behind the last one nothing may follow.
+func (r *reader) record() (tag byte, body []byte, err error) {
+	var b [5]byte
+	if _, err := io.ReadFull(r.open, b[:]); err != nil {
+		return 0, nil, damaged(err)
 	}
-	if n, err := io.Copy(io.Discard, io.LimitReader(open, 1)); n != 0 || err != nil {
-		return nil, damaged(errors.Join(err, errors.New("something follows its end")))
+	n := int64(binary.BigEndian.Uint32(b[1:]))
+	limit := int64(maxItem)
+	switch tag = b[0]; {
+	case r.some == (tag == recordHead) || tag < recordHead || tag > recordEnd:
+		return 0, nil, damaged(fmt.Errorf("record %d", tag))
+	case tag == recordHead:
+		limit = maxHead
+	case tag == recordEnd:
+		limit = ed25519.SignatureSize
 	}
-	return body, nil
+	r.some = true
+	if n > limit || n > r.size {
+		return 0, nil, damaged(fmt.Errorf("record of %d bytes", n))
+	}
+	if int64(cap(r.body)) < n {
+		r.body = make([]byte, n)
+	}
+	body = r.body[:n]
+	if _, err := io.ReadFull(r.open, body); err != nil {
+		return 0, nil, damaged(err)
+	}
+	if tag == recordEnd {
+		if n, err := io.Copy(io.Discard, io.LimitReader(r.open, 1)); n != 0 || err != nil {
+			return 0, nil, damaged(errors.Join(err, errors.New("something follows its end")))
+		}
+		return tag, body, nil
+	}
+	if r.sum != nil {
+		r.sum.Write(b[:])
+		r.sum.Write(body)
+	}
+	return tag, body, nil
 }
 
 func damaged(err error) error {
 	return text.Wrap(errors.Join(ErrAltered, err), "bundle.altered")
-}
-
-// grow returns n bytes, of b if it has room.
-func grow(b []byte, n int) []byte {
-	if cap(b) < n {
-		return make([]byte, n)
-	}
-	return b[:n]
 }

@@ -6,13 +6,22 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"shangu/schema/text"
-	"shangu/sync/change"
 	"shangu/sync/disk"
 )
+
+// Place is where a file goes that a command was told to write to a folder or to
+// a file of another name.
+func Place(arg, name string) (path string, folder bool) {
+	if st, err := os.Stat(arg); err == nil && st.IsDir() || arg != "" && os.IsPathSeparator(arg[len(arg)-1]) {
+		return filepath.Join(arg, name), true
+	}
+	return arg, false
+}
 
 // Put writes a file on a stick: beside its place, synced, then renamed, then the
 // directory synced. Whenever the stick is pulled out, the file is whole or not
@@ -80,12 +89,12 @@ func explain(err error, path string) error {
 }
 
 // Sweep removes what a new bundle made superfluous, once that is safely there:
-// older ones of the same machine and direction, and what a stick that was pulled
-// out left half written of them. chains are the machine's present and past ones.
-func Sweep(d disk.FS, dir string, made Name, chains ...change.ChainID) error {
-	own := map[string]bool{made.Chain: true}
-	for _, c := range chains {
-		own[NameOf(made.Kind, made.School, c, 0).Chain] = true
+// others of the same machine and direction, and what a stick that was pulled out
+// left half written of them.
+func Sweep(d disk.FS, dir, made string) error {
+	keep, ok := ParseName(made)
+	if !ok {
+		return nil
 	}
 	files, err := d.List(dir)
 	if err != nil {
@@ -93,7 +102,7 @@ func Sweep(d disk.FS, dir string, made Name, chains ...change.ChainID) error {
 	}
 	for _, f := range files {
 		n, ok := ParseName(strings.TrimSuffix(strings.ToLower(f), partEnding))
-		if !ok || n.Kind != made.Kind || n.School != made.School || !own[n.Chain] || n.Chain == made.Chain && n.Number >= made.Number {
+		if !ok || n.Kind != keep.Kind || n.School != keep.School || n.Chain != keep.Chain || strings.EqualFold(f, made) {
 			continue
 		}
 		if err := d.Remove(filepath.Join(dir, f)); err != nil {

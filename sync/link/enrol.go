@@ -45,7 +45,7 @@ func Enrol(ctx context.Context, c Config, t identity.Token) (*Credentials, error
 	for _, hub := range c.Hubs {
 		answer, err := post(ctx, transport, hub+"/v1/enroll", body, identity.MaxGrant)
 		if err == nil {
-			return accept(answer, t, c.Key)
+			return Accept(answer, t, c.Key)
 		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("enrol: %w", context.Cause(ctx))
@@ -59,8 +59,8 @@ func Enrol(ctx context.Context, c Config, t identity.Token) (*Credentials, error
 	return nil, failure
 }
 
-// accept checks a grant against the token and the key that it was asked with.
-func accept(answer []byte, t identity.Token, key *identity.Key) (*Credentials, error) {
+// Accept checks a grant against the token and the key that it was asked with.
+func Accept(answer []byte, t identity.Token, key *identity.Key) (*Credentials, error) {
 	g, err := identity.DecodeGrant(answer)
 	if err != nil {
 		return nil, text.Wrap(errors.Join(ErrNotHub, err), "link.not_hub")

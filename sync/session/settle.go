@@ -26,9 +26,10 @@ type Said struct {
 // Settled is what an agent took from answers that were carried to it.
 type Settled struct {
 	Report
-	Stale  int             // answers passed over: the agent is further, or took another way since
-	More   bool            // the hub has more for this school than was carried
-	Differ []digest.Bucket // what the agent holds differs from the hub here: to be asked for
+	Stale    int             // answers passed over: the agent is further, or took another way since
+	More     bool            // the hub has more for this school than was carried
+	Compared bool            // the digests were compared
+	Differ   []digest.Bucket // what the agent holds differs from the hub here: to be asked for
 }
 
 // Settle takes what Deliver's exchanges brought into a store. next returns one
@@ -146,6 +147,6 @@ func (s *settler) compare(p *response) error {
 	if err != nil {
 		return err
 	}
-	s.Differ = differing(own, p.buckets)
+	s.Differ, s.Compared = differing(own, p.buckets), true
 	return nil
 }
