@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"shangu/hub/state"
+	"shangu/sync/disk"
 )
 
 // Kinds of log store.
@@ -171,6 +172,7 @@ type Deps struct {
 	Log       *slog.Logger   // nil: silent
 	Now       func() time.Time
 	Free      func(dir string) (uint64, error) // free bytes; nil: never low
+	Ballast   *disk.Ballast                    // room held back on the disk; nil: none
 	Snapshots raft.SnapshotStore               // nil: files under Config.Dir
 	Logs      LogStore                         // nil: as Config.LogStore says, under Config.Dir
 }

@@ -26,6 +26,8 @@ var errFailed = errors.New("cluster: the node's state failed")
 type fsm struct {
 	state *state.State
 	fatal func(error) // called once, with the first failure
+	// mayDump says why there is no room for a snapshot, nil when there is.
+	mayDump func() error
 
 	mu      sync.Mutex
 	applied uint64        // index of the last command that the state holds
@@ -137,6 +139,11 @@ func (f *fsm) wait(ctx context.Context, index uint64) error {
 func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	if err := f.failure(); err != nil {
 		return nil, err
+	}
+	if f.mayDump != nil {
+		if err := f.mayDump(); err != nil {
+			return nil, fmt.Errorf("take snapshot: %w", err)
+		}
 	}
 	s, err := f.state.Snapshot()
 	if err != nil {

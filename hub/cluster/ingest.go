@@ -69,6 +69,10 @@ func (c *coalescer) push(ctx context.Context, p session.Push) (session.Ack, erro
 		return session.Ack{}, fmt.Errorf("push: %w", err)
 	}
 	if !c.node.Leads() {
+		// Where all are full nobody may lead; that is what somebody can mend.
+		if _, led := c.node.Leader(); !led && c.node.disk.low.Load() {
+			return session.Ack{}, session.ErrDiskFull
+		}
 		return session.Ack{}, session.ErrNoLeader
 	}
 	if c.node.disk.low.Load() {
@@ -180,7 +184,7 @@ func (c *coalescer) run(ctx context.Context) {
 		case it := <-c.queue:
 			c.propose(c.gather(it))
 		case <-t.C:
-			if beats := c.takeBeats(); len(beats) > 0 && c.node.Leads() {
+			if beats := c.takeBeats(); len(beats) > 0 && c.node.Leads() && !c.node.disk.low.Load() {
 				// Nobody waits for it; what is lost comes with the next heartbeat.
 				c.node.raft.Apply(state.EncodeIngest(c.node.now(), nil, beats), enqueueTimeout)
 			}

@@ -82,7 +82,15 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	}
 	n = &Node{cfg: cfg, deps: d, log: d.Log, failed: make(chan struct{})}
 	n.ctx, n.stop = context.WithCancel(context.Background())
+	n.disk = newDiskWatch(cfg.Dir, cfg.DiskFloor, d)
 	n.fsm = newFSM(d.State, n.fail)
+	n.fsm.mayDump = func() error {
+		list, err := d.Snapshots.List()
+		if err != nil || len(list) == 0 {
+			return errors.Join(err, n.disk.maySnapshot(0))
+		}
+		return n.disk.maySnapshot(list[0].Size)
+	}
 	if cfg.Revive {
 		if err := n.revive(); err != nil {
 			return nil, err
@@ -94,7 +102,7 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	}
 	notify := make(chan bool, 16)
 	rc.NotifyCh = notify
-	if n.raft, err = raft.NewRaft(rc, n.fsm, d.Logs, d.Logs, d.Snapshots, d.Transport); err != nil {
+	if n.raft, err = raft.NewRaft(rc, n.fsm, guardedLog{d.Logs, n.disk}, d.Logs, d.Snapshots, d.Transport); err != nil {
 		return nil, err
 	}
 	// An older snapshot may have been restored in place of a broken newest one;
@@ -102,11 +110,10 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	if err := n.fsm.restore; err != nil {
 		return nil, errors.Join(err, n.raft.Shutdown().Error())
 	}
-	n.disk = newDiskWatch(cfg.Dir, cfg.DiskFloor, d.Free, n.log)
 	n.verify = newVerifier(n.raft)
 	n.ingest = newCoalescer(n)
 	n.spawn(func() { n.watchLeadership(notify) })
-	n.spawn(func() { n.disk.run(n.ctx) })
+	n.spawn(func() { n.disk.run(n.ctx, n.yield) })
 	n.spawn(func() { n.ingest.run(n.ctx) })
 	return n, nil
 }

@@ -39,18 +39,23 @@ type NodeStatus struct {
 	API   string `json:"api"`
 	Voter bool   `json:"voter"`
 	Lag   int64  `json:"lag"` // log entries behind the most advanced node; LagUnknown
+	// DiskLow says that its disk is nearly full: a leader takes no pushes then.
+	DiskLow bool `json:"disk_low,omitempty"`
 }
 
-// vitals is what a node tells others of itself: [applied, last].
-type vitals struct{ applied, last uint64 }
+// vitals is what a node tells others of itself: [applied, last, low].
+type vitals struct {
+	applied, last uint64
+	low           bool // its disk is nearly full
+}
 
 func (n *Node) vitals() vitals {
-	return vitals{applied: n.raft.AppliedIndex(), last: n.raft.LastIndex()}
+	return vitals{n.raft.AppliedIndex(), n.raft.LastIndex(), n.disk.low.Load()}
 }
 
 // EncodeMsgpack implements msgpack.CustomEncoder.
 func (v *vitals) EncodeMsgpack(enc *msgpack.Encoder) error {
-	return errors.Join(enc.EncodeArrayLen(2), enc.EncodeUint(v.applied), enc.EncodeUint(v.last))
+	return errors.Join(enc.EncodeArrayLen(3), enc.EncodeUint(v.applied), enc.EncodeUint(v.last), enc.EncodeBool(v.low))
 }
 
 // DecodeMsgpack implements msgpack.CustomDecoder.
@@ -61,7 +66,10 @@ func (v *vitals) DecodeMsgpack(dec *msgpack.Decoder) error {
 		r.Fail("vitals of %d items", n)
 	}
 	v.applied, v.last = r.Uint64(), r.Uint64()
-	r.Skip(n - 2)
+	if n > 2 {
+		v.low = r.Bool()
+	}
+	r.Skip(n - min(n, 3))
 	return r.Err()
 }
 
@@ -123,6 +131,7 @@ func (n *Node) Status(ctx context.Context) Status {
 	for i, v := range found {
 		if v != nil {
 			s.Nodes[i].Lag = int64(last - min(last, v.applied))
+			s.Nodes[i].DiskLow = v.low
 		}
 	}
 	return s

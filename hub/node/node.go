@@ -165,6 +165,10 @@ func (n *Node) open() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	ballast := disk.NewBallast(filepath.Join(o.Dir, "ballast"))
+	if err := makeRoom(o.Dir, ballast); err != nil {
+		return err
+	}
 	st, err := state.Open(filepath.Join(o.Dir, "state"), state.Options{Rebuild: len(kept) > 0, Log: o.Log})
 	if err != nil {
 		return err
@@ -180,7 +184,7 @@ func (n *Node) open() error {
 	cfg.Revive = n.Settings.Founder
 	n.State = st
 	n.Cluster, err = cluster.Open(cfg, cluster.Deps{
-		State: st, Transport: transport, Forward: n.peers, Log: o.Log, Now: o.Now, Free: disk.Free})
+		State: st, Transport: transport, Forward: n.peers, Log: o.Log, Now: o.Now, Free: disk.Free, Ballast: ballast})
 	if err != nil {
 		n.State = nil // closed by cluster.Open
 		return err
