@@ -43,7 +43,7 @@ const (
 	MaxAnonymous = 384 << 20
 	// MaxBeat is how long a school that has nothing to send may wait for its
 	// heartbeat's answer, its handshake included.
-	MaxBeat = 10 * time.Second
+	MaxBeat = 30 * time.Second
 	// unfair bounds the longest wait of a school: so often the median, and a
 	// minute for the pauses that the hub asks for.
 	unfair     = 4

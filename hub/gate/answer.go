@@ -71,17 +71,20 @@ func refuse(w http.ResponseWriter, status int, id string, kv ...any) {
 	bare(w, status, []byte(text.New(id, kv...).Code()))
 }
 
-// Seconds after which an agent that was sent away may come again: between
-// retryLeast and twice that, so that schools do not come back together.
-const retryLeast = 5
-
-// later is refuse with a time to come again.
+// later is refuse with a time to come again: retryLeast and as much again at
+// most, by chance, so that schools do not come back together.
 func (g *Gate) later(w http.ResponseWriter, status int, id string) {
-	after := uint64(retryLeast)
+	after := uint64(retryLeast / time.Second)
 	var b [8]byte
 	if _, err := io.ReadFull(g.c.Random, b[:]); err == nil {
-		after += binary.BigEndian.Uint64(b[:]) % (retryLeast + 1)
+		after += binary.BigEndian.Uint64(b[:]) % (after + 1)
 	}
 	w.Header().Set("Retry-After", strconv.FormatUint(after, 10))
 	refuse(w, status, id)
+}
+
+// comeAgain sends away one who has a place in line.
+func (g *Gate) comeAgain(w http.ResponseWriter, after time.Duration) {
+	w.Header().Set("Retry-After", strconv.FormatInt(int64(after.Round(time.Second)/time.Second), 10))
+	refuse(w, http.StatusTooManyRequests, "gate.busy")
 }

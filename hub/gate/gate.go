@@ -58,9 +58,13 @@ type Config struct {
 	Random  io.Reader            // crypto/rand.Reader
 	Log     *slog.Logger         // discards
 
-	// Working is how many requests are answered at once (512): each may hold
-	// an answer of 4 MiB. Beyond it heartbeats are answered and pushes sent away.
-	Working int
+	// Working is how many pushes are under way at once (256), and Passing how
+	// many of them on the way to the leader (96), so that each follower can
+	// fill a part of the leader's. Beyond it a push is told when to come again.
+	Working, Passing int
+	// Beating is how many other requests, heartbeats above all, are under way at
+	// once (128): each may hold an answer of 4 MiB.
+	Beating int
 	// Reading is how many request bodies may be on their way in (2048): each
 	// holds up to 260 KiB, for as long as a slow line takes.
 	Reading int
@@ -104,7 +108,9 @@ func (c Config) withDefaults() (Config, error) {
 			*v = to
 		}
 	}
-	number(&c.Working, 512)
+	number(&c.Working, 256)
+	number(&c.Passing, 96)
+	number(&c.Beating, 128)
 	number(&c.Reading, 2048)
 	number(&c.Connections, 8192)
 	if c.HeaderTimeout == 0 {
@@ -124,7 +130,9 @@ type Gate struct {
 	peers    *Peers
 	metrics  *metrics
 	district session.District
-	working  chan struct{}
+	lanes    lanes // of requests that this node answers as the leader
+	passing  lanes // of those that it passes on
+	pressure *pressure
 	reading  chan struct{}
 	converse func(context.Context, session.Hub, session.District, session.Caller, int64, []byte) session.Answer
 }
@@ -141,9 +149,16 @@ func New(c Config) (*Gate, error) {
 	g := &Gate{
 		c: c, peers: c.Peers, metrics: newMetrics(c.Metrics),
 		district: session.District{Cluster: c.Secrets.Cluster, Key: c.Secrets.Receipt},
-		working:  make(chan struct{}, c.Working), reading: make(chan struct{}, c.Reading),
+		lanes:    newLanes(c.Working, c.Beating, c.Now), passing: newLanes(c.Passing, c.Beating, c.Now),
+		pressure: &pressure{}, reading: make(chan struct{}, c.Reading),
 		converse: session.Serve,
 	}
+	for name, l := range map[string]*lane{
+		"pushes": g.lanes.pushes, "heartbeats": g.lanes.beats, "passed_pushes": g.passing.pushes, "passed_heartbeats": g.passing.beats,
+	} {
+		c.Metrics.MustRegister(&laneMetrics{name, l})
+	}
+	g.metrics.watchPressure(g.pressure)
 	g.tls = g.tlsConfig()
 	g.server = &http.Server{
 		Handler:                      g.routes(),
@@ -160,7 +175,10 @@ func New(c Config) (*Gate, error) {
 
 // Serve answers on l until Close. It takes l over.
 func (g *Gate) Serve(l net.Listener) error {
-	l = tls.NewListener(netutil.LimitListener(l, g.c.Connections), g.tls)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go g.pressure.run(ctx)
+	l = tls.NewListener(netutil.LimitListener(&pacedListener{Listener: l, pressure: g.pressure}, g.c.Connections), g.tls)
 	if err := g.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -361,8 +361,6 @@ func code(t testing.TB, response []byte) byte {
 	return response[2]
 }
 
-const codeBusy = 1
-
 // resumed is how many requests came over resumed connections, and how many not.
 func (n *node) resumed() (yes, no int) {
 	families, err := n.reg.Gather()

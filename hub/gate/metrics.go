@@ -40,6 +40,49 @@ func newMetrics(r *prometheus.Registry) *metrics {
 	return m
 }
 
+// watchPressure shows how late the process's goroutines run.
+func (m *metrics) watchPressure(p *pressure) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "shangu_gate_late_seconds",
+		Help: "How late this process runs what is due; above 0.06 connections are let in slowly."},
+		func() float64 { return time.Duration(p.late.Load()).Seconds() }))
+}
+
+// laneMetrics shows a lane.
+type laneMetrics struct {
+	name string
+	lane *lane
+}
+
+// What a lane shows; the label names the lane.
+var (
+	descInside  = laneDesc("inside", "Requests under way, by lane.")
+	descOldest  = laneDesc("oldest_seconds", "How long the oldest of them has been.")
+	descLet     = laneDesc("admitted_total", "Requests let in.")
+	descRefused = laneDesc("refused_total", "Requests told to come again.")
+	descLine    = laneDesc("line_seconds", "In how long the last one sent away was told to come.")
+)
+
+func laneDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("shangu_gate_lane_"+name, help, []string{"lane"}, nil)
+}
+
+// Describe implements prometheus.Collector. Lanes differ in the label alone, so
+// each describes nothing and is checked as it is collected.
+func (l *laneMetrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (l *laneMetrics) Collect(c chan<- prometheus.Metric) {
+	s := l.lane.standing()
+	show := func(d *prometheus.Desc, t prometheus.ValueType, v float64) {
+		c <- prometheus.MustNewConstMetric(d, t, v, l.name)
+	}
+	show(descInside, prometheus.GaugeValue, float64(s.inside))
+	show(descOldest, prometheus.GaugeValue, s.oldest.Seconds())
+	show(descLet, prometheus.CounterValue, float64(s.let))
+	show(descRefused, prometheus.CounterValue, float64(s.refused))
+	show(descLine, prometheus.GaugeValue, s.line.Seconds())
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

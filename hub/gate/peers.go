@@ -42,7 +42,7 @@ func NewPeers(s *authority.Secrets, n *authority.Node, now func() time.Time) *Pe
 		TLSHandshakeTimeout:    5 * time.Second,
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
 		DisableCompression:     true,
-		MaxIdleConnsPerHost:    64,
+		MaxIdleConnsPerHost:    256, // all that are passed on at once: a handshake between nodes for each costs more than the request
 		IdleConnTimeout:        60 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
 	}}

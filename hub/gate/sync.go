@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"shangu/hub/authority"
 	"shangu/sync/change"
@@ -114,16 +115,16 @@ func (g *Gate) welcome(w http.ResponseWriter, device [16]byte) (c session.Caller
 	return session.Caller{Device: device, School: d.School}, known, true
 }
 
-// serve answers a request on the leader. When too many are under way a
-// heartbeat is still taken and answered, and a push sent away.
+// serve answers a request on the leader. When too many pushes are under way
+// heartbeats are still answered in full; a push is told when to come again.
 func (g *Gate) serve(w http.ResponseWriter, r *http.Request, c session.Caller, body []byte) {
 	var hub session.Hub = g.c.Cluster
-	select {
-	case g.working <- struct{}{}:
-		defer func() { <-g.working }()
-	default:
+	lane := g.lanes.of(body)
+	if p := lane.enter(); p != nil {
+		defer lane.leave(p)
+	} else {
 		g.metrics.busy.Inc()
-		hub = busy{hub}
+		hub = busy{hub, lane}
 	}
 	now := g.c.Now().Unix()
 	a := g.converse(r.Context(), hub, g.district, c, now, body)
@@ -147,14 +148,14 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, c session.Caller,
 		g.later(w, http.StatusServiceUnavailable, "gate.no_leader")
 		return
 	}
-	select {
-	case g.working <- struct{}{}:
-		defer func() { <-g.working }()
-	default:
+	lane := g.passing.of(body)
+	p := lane.enter()
+	if p == nil {
 		g.metrics.busy.Inc()
-		g.later(w, http.StatusTooManyRequests, "gate.busy")
+		g.comeAgain(w, lane.retry())
 		return
 	}
+	defer lane.leave(p)
 	a, err := g.peers.sync(r.Context(), api, c, body)
 	if err != nil {
 		g.c.Log.Info("leader did not answer", "leader", api, "err", err.Error())
@@ -168,18 +169,40 @@ func (g *Gate) forward(w http.ResponseWriter, r *http.Request, c session.Caller,
 }
 
 // busy is the hub while it has too much to do: it looks at chains, so that
-// heartbeats and lost receipts are answered, and takes and gives nothing else.
-type busy struct{ session.Hub }
+// heartbeats and lost receipts are heard, and takes and gives nothing else.
+type busy struct {
+	session.Hub
+	lane *lane
+}
 
 // Ingest implements session.Hub.
 func (b busy) Ingest(ctx context.Context, p session.Push) (session.Ack, error) {
 	if p.Pack != nil {
-		return session.Ack{}, session.ErrBusy
+		return session.Ack{}, b.later()
 	}
 	return b.Hub.Ingest(ctx, p)
 }
 
 // Pull implements session.Hub.
-func (busy) Pull(context.Context, session.Caller, change.ChainID, uint64, int) (session.Delta, error) {
-	return session.Delta{}, session.ErrBusy
+func (b busy) Pull(context.Context, session.Caller, change.ChainID, uint64, int) (session.Delta, error) {
+	return session.Delta{}, b.later()
+}
+
+func (b busy) later() error {
+	return &session.RetryError{Err: session.ErrBusy, After: b.lane.retry()}
+}
+
+// lanes keep pushes and heartbeats apart: what a school says of itself must not
+// wait behind what others bring.
+type lanes struct{ pushes, beats *lane }
+
+func newLanes(pushes, beats int, now func() time.Time) lanes {
+	return lanes{newLane(pushes, now), newLane(beats, now)}
+}
+
+func (l lanes) of(body []byte) *lane {
+	if session.Pushes(body) {
+		return l.pushes
+	}
+	return l.beats
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"shangu/sync/change"
 	"shangu/sync/frame"
@@ -18,8 +19,16 @@ const (
 )
 
 // retrySeconds is when an agent may come again after the hub could not serve
-// it. The agent adds its own jitter.
+// it, unless the hub says otherwise by a RetryError. The agent adds its own
+// jitter.
 const retrySeconds = 15
+
+// Pushes reports whether a request carries a pack, so that who admits requests
+// can keep heartbeats apart. It says no of bytes that are no request.
+func Pushes(body []byte) bool {
+	var q request
+	return len(body) <= MaxRequest && frame.Unmarshal(body, &q) == nil && q.pack != nil
+}
 
 // Answer is what Serve made of a request.
 type Answer struct {
@@ -47,6 +56,9 @@ func Serve(ctx context.Context, hub Hub, d District, c Caller, now int64, body [
 		switch p.code {
 		case codeBusy, codeNoLeader, codeDiskFull:
 			p.retry = retrySeconds
+			if r, ok := errors.AsType[*RetryError](a.Err); ok {
+				p.retry = uint32(r.After / time.Second)
+			}
 		case codeRefused:
 			p.detail = a.Err.Error()
 		}
