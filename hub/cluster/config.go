@@ -42,8 +42,9 @@ type Config struct {
 	// election, Election how long a candidate waits for votes, and Lease how
 	// long a leader goes on without hearing from a quorum. A node that is
 	// killed is replaced after Heartbeat to 2 x Heartbeat. Two slow cores that
-	// run three nodes and a school's agents starve a node for some 100 ms now
-	// and then, which Lease has to outlast.
+	// run three nodes starve one for more than a second when a thousand schools
+	// connect at once, which Lease has to outlast: a leader that is deposed then
+	// leaves all of them unserved.
 	Heartbeat, Election, Lease time.Duration
 
 	// A snapshot is taken when SnapshotThreshold log entries have come since
@@ -85,7 +86,7 @@ func DefaultConfig() Config {
 	}
 	return Config{
 		LogStore:  log,
-		Heartbeat: time.Second, Election: time.Second, Lease: 800 * time.Millisecond,
+		Heartbeat: 2 * time.Second, Election: 2 * time.Second, Lease: 1600 * time.Millisecond,
 		SnapshotInterval: 2 * time.Minute, SnapshotThreshold: 16384, TrailingLogs: 8192, Snapshots: 2,
 		BatchPushes: 512, BatchBytes: 512 << 10, BatchDelay: 3 * time.Millisecond, InFlight: 3, Queue: 2048, BeatDelay: time.Second,
 		DiskFloor:  256 << 20,

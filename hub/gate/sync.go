@@ -131,7 +131,7 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, c session.Caller, b
 	if a.Err == nil || errors.Is(a.Err, session.ErrBusy) {
 		// What waited when the agent spoke came with this very push.
 		beat := a.Beat
-		beat.Pending -= min(beat.Pending, a.Entries)
+		beat.Pending = a.Waiting
 		g.c.Heard(c, now, beat)
 	}
 	if a.Err != nil {

@@ -86,10 +86,12 @@ func (b *batch) push(p *session.Push, now int64) (session.Ack, error) {
 				return ack, err
 			}
 			ack.Fits = true
-			pending -= min(pending, uint64(head.Count))
 		}
 	}
 	ack.Tip = c.tip
+	if c.tip.Seq > p.Confirmed { // also what came before and whose answer was lost
+		pending -= min(pending, c.tip.Seq-p.Confirmed)
+	}
 	if !ack.Fits {
 		ack.Near, ack.Place = b.near(c, at), b.placeAt(c)
 	}

@@ -35,6 +35,7 @@ type Answer struct {
 	Body    []byte    // the response, to be sent whatever Err says
 	Beat    Heartbeat // what the agent said of itself
 	Entries uint64    // entries by which the push moved the chain
+	Waiting uint64    // entries that still wait at the agent once it has the answer
 	Err     error     // why the request was refused, for the log; nil if it was served
 }
 
@@ -49,7 +50,11 @@ func Serve(ctx context.Context, hub Hub, d District, c Caller, now int64, body [
 		a.Err = fmt.Errorf("request of %d bytes: %w", len(body), frame.ErrLimit)
 	} else if a.Err = frame.Unmarshal(body, &q); a.Err == nil {
 		a.Beat = q.beat
+		a.Waiting = q.beat.Pending
 		a.Entries, a.Err = serve(ctx, hub, d, c, &q, &p)
+		if p.ack != nil && p.ack.seq > q.confirmed { // held already, though the answer was lost, or now
+			a.Waiting -= min(a.Waiting, p.ack.seq-q.confirmed)
+		}
 	}
 	if a.Err != nil {
 		p = response{time: now, code: codeOf(a.Err), cursor: q.cursor}
