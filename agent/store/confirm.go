@@ -132,9 +132,8 @@ func (s *Store) Confirm(r session.Receipt, verdicts []session.Verdict, clock cha
 	if r.Chain != chain || !ok || own != r.Tip {
 		return fmt.Errorf("confirm entry %d: %w", r.Tip.Seq, ErrReceipt)
 	}
-	if r.Tip.Seq > s.st.Confirmed.Seq || s.receipt.Sig == nil {
-		err := s.files.write(fileReceipt, receiptFile{hexBytes(r.Chain), r.Tip.Seq, r.Tip.Hash[:], r.N, r.Time, r.Head[:], r.Sig})
-		if err != nil {
+	if r.Tip.Seq > s.receipt.Tip.Seq || s.receipt.Sig == nil {
+		if err := s.keepReceipt(r); err != nil {
 			return fmt.Errorf("confirm: %w", err)
 		}
 	}

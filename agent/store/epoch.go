@@ -38,13 +38,20 @@ func (s *Store) Rewind(tip frame.Tip) error {
 	if err != nil {
 		return fmt.Errorf("rewind: %w", err)
 	}
-	// The last receipt was given by a hub that no longer knows of it.
-	if err := s.files.write(fileReceipt, receiptFile{}); err != nil {
+	// Later receipts were given by a hub that no longer knows of them.
+	if err := s.withdraw(tip.Seq); err != nil {
+		return fmt.Errorf("rewind: %w", err)
+	}
+	left, err := readReceipts(s.receipts)
+	if err != nil {
 		return fmt.Errorf("rewind: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.receipt = session.Receipt{}
+	if len(left) > 0 {
+		s.receipt = left[len(left)-1]
+	}
 	b := s.batch()
 	if err := b.setTable(table); err != nil {
 		return s.fail(err)
@@ -433,6 +440,9 @@ func (s *Store) moveTo(next identity, parted uint64, entries []*change.Entry) er
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("new epoch: %w", err), j.Close())
+	}
+	if err := s.closeReceipts(); err != nil {
+		s.o.Log.Warn("close receipts of the old epoch", "error", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

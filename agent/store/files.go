@@ -13,7 +13,6 @@ import (
 	"shangu/sync/change"
 	"shangu/sync/disk"
 	"shangu/sync/frame"
-	"shangu/sync/session"
 )
 
 // Names in the store's directory.
@@ -24,7 +23,6 @@ const (
 	fileEpoch   = "epoch.json"
 	fileBoot    = "boot.json"
 	fileHome    = "school.json"
-	fileReceipt = "receipt.json"
 	fileBase    = "names.json"
 	fileLock    = "store.lock"
 	fileBallast = "ballast"
@@ -73,27 +71,6 @@ type boot struct {
 
 type home struct {
 	School string `json:"school"`
-}
-
-// receiptFile is a receipt as it is kept.
-type receiptFile struct {
-	Chain hexBytes `json:"chain"`
-	Seq   uint64   `json:"seq"`
-	Hash  []byte   `json:"hash"`
-	N     uint64   `json:"n"` // the hub's audit record
-	Time  int64    `json:"time"`
-	Head  []byte   `json:"head"` // of the hub's audit trail
-	Sig   []byte   `json:"sig"`
-}
-
-func (f *receiptFile) receipt() (r session.Receipt) {
-	if f.Sig == nil {
-		return r
-	}
-	r = session.Receipt{Chain: change.ChainID(f.Chain), Tip: frame.Tip{Seq: f.Seq}, Place: session.Place{N: f.N, Time: f.Time}, Sig: f.Sig}
-	copy(r.Tip.Hash[:], f.Hash)
-	copy(r.Head[:], f.Head)
-	return r
 }
 
 // base is the pack table as of the horizon of Prune, from where it can be

@@ -106,16 +106,17 @@ type Store struct {
 	journal *journal.Journal
 	db      *badger.DB
 
-	st      state
-	table   *frame.Table // pack table as of st.Confirmed
-	names   int          // its names that Badger has
-	aux     []byte       // the rest of it that Badger has
-	base    base         // where the table can be rebuilt from
-	pending pending
-	conf    digest.Set // of the confirmed documents
-	view    digest.Set // of what readers see
-	seen    tally      // of what readers see
-	receipt session.Receipt
+	st       state
+	table    *frame.Table // pack table as of st.Confirmed
+	names    int          // its names that Badger has
+	aux      []byte       // the rest of it that Badger has
+	base     base         // where the table can be rebuilt from
+	pending  pending
+	conf     digest.Set // of the confirmed documents
+	view     digest.Set // of what readers see
+	seen     tally      // of what readers see
+	receipt  session.Receipt
+	receipts *journal.Journal // of the present chain; nil while it has none. Guarded by w
 
 	loops sync.WaitGroup // over documents; none begins while broken is set
 
@@ -140,6 +141,7 @@ func Open(dir string, o Options) (*Store, error) {
 		if s.journal != nil {
 			err = errors.Join(err, s.journal.Close())
 		}
+		err = errors.Join(err, s.closeReceipts())
 		if s.lock != nil {
 			err = errors.Join(err, s.lock.Close())
 		}
@@ -195,15 +197,14 @@ func (s *Store) openFiles() error {
 	}
 	var b boot
 	var h home
-	var r receiptFile
-	for name, v := range map[string]any{fileBoot: &b, fileHome: &h, fileReceipt: &r, fileBase: &s.base} {
+	for name, v := range map[string]any{fileBoot: &b, fileHome: &h, fileBase: &s.base} {
 		if _, err := s.files.read(name, v); err != nil {
 			return err
 		}
 	}
 	s.boot, s.home = b.Boot+1, h.School
-	if change.ChainID(r.Chain) == s.ident.chain() {
-		s.receipt = r.receipt()
+	if err := s.openReceipts(); err != nil {
+		return err
 	}
 	return s.files.write(fileBoot, boot{s.boot})
 }
@@ -303,7 +304,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	well := before == nil
-	err := errors.Join(s.closeBadger(), s.journal.Close())
+	err := errors.Join(s.closeBadger(), s.journal.Close(), s.closeReceipts())
 	if err == nil && well && !s.o.InMemory {
 		err = os.Remove(filepath.Join(s.files.dir, fileOpen))
 	}
