@@ -273,20 +273,22 @@ func (s *Store) Replace(bucket digest.Bucket, docs []*change.Doc) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	theirs := make(map[docKey]*change.Doc, len(docs))
 	keep := make(map[docKey]bool, len(docs))
 	for _, d := range docs {
-		keep[keyOf(s.own(d.Scope), d.Kind, d.ID)] = true
+		k := keyOf(s.own(d.Scope), d.Kind, d.ID)
+		theirs[k], keep[k] = d, true
 	}
-	var gone []docKey
+	ours := map[docKey]*change.Doc{}
 	err := s.db.View(func(txn *badger.Txn) error {
 		return each(txn, bucketPrefix(bucket), func(key, value []byte) error {
 			k, layer, ok := splitDocKey(key)
-			if !ok || layer != layerConfirmed || keep[k] {
+			if !ok || layer != layerConfirmed {
 				return nil
 			}
 			d, err := frame.DecodeDoc(value)
-			if err == nil && digest.BucketOf(d) == bucket {
-				gone = append(gone, k)
+			if err == nil && (keep[k] || digest.BucketOf(d) == bucket) {
+				ours[k] = d
 			}
 			return err
 		})
@@ -294,8 +296,24 @@ func (s *Store) Replace(bucket digest.Bucket, docs []*change.Doc) error {
 	if err != nil {
 		return fmt.Errorf("replace: %w", err)
 	}
+	written, err := s.claimed(bucket, ours, keep)
+	if err != nil {
+		return fmt.Errorf("replace: %w", err)
+	}
+	lost, err := s.lost(written, theirs)
+	if err != nil {
+		return fmt.Errorf("replace: %w", err)
+	}
+	s.differed(ours, theirs, lost)
+	again, err := s.resend(lost)
+	if err != nil {
+		return fmt.Errorf("replace: %w", err)
+	}
 	b := s.batch()
-	for _, k := range gone {
+	for k := range ours {
+		if keep[k] {
+			continue
+		}
 		if err := b.take(k, nil); err != nil {
 			return fmt.Errorf("replace: %w", err)
 		}
@@ -305,6 +323,10 @@ func (s *Store) Replace(bucket digest.Bucket, docs []*change.Doc) error {
 			return fmt.Errorf("replace: %w", err)
 		}
 	}
+	if err := b.refresh(again); err != nil {
+		return s.fail(err)
+	}
+	s.st.Applied = s.journal.Tip().Seq
 	return b.flush()
 }
 

@@ -23,6 +23,7 @@ type modelHub struct {
 	docs   map[docKey]*modelDoc
 	gone   map[docKey]uint64
 	pos    uint64
+	packs  uint64
 	full   bool // sends everything at cursor 0, the own chain's too
 }
 
@@ -30,6 +31,8 @@ type modelChain struct {
 	tips     []frame.Tip // by seq
 	table    *frame.Table
 	verdicts []session.Verdict
+	at       frame.Tip     // tip that place is of
+	place    session.Place // in the trail
 }
 
 type modelDoc struct {
@@ -50,9 +53,9 @@ func newModelHub() *modelHub {
 // backup copies a hub; the copy and the original share nothing that changes.
 func (h *modelHub) backup() *modelHub {
 	out := newModelHub()
-	out.pos, out.full = h.pos, h.full
+	out.pos, out.full, out.packs = h.pos, h.full, h.packs
 	for id, c := range h.chains {
-		out.chains[id] = &modelChain{slices.Clone(c.tips), c.table.Clone(), slices.Clone(c.verdicts)}
+		out.chains[id] = &modelChain{slices.Clone(c.tips), c.table.Clone(), slices.Clone(c.verdicts), c.at, c.place}
 	}
 	for k, d := range h.docs {
 		out.docs[k] = &modelDoc{d.doc, slices.Clone(d.writes)}
@@ -99,6 +102,11 @@ func (h *modelHub) Ingest(_ context.Context, p session.Push) (a session.Ack, err
 		}
 	}
 	a.Tip, a.Clock = tip, p.Clock
+	if c.at.Seq != tip.Seq {
+		h.packs++
+		c.at, c.place = tip, session.Place{N: h.packs, Time: p.Clock.Hub}
+	}
+	a.Place = c.place
 	for _, v := range c.verdicts {
 		if v.Seq > p.Confirmed {
 			a.Verdicts = append(a.Verdicts, v)
@@ -111,7 +119,7 @@ func (h *modelHub) apply(c *modelChain, p session.Push, e *change.Entry, raw []b
 	for _, f := range e.Fields {
 		if f.Value == badNote {
 			c.verdicts = append(c.verdicts, session.Verdict{Seq: e.Seq, Outcome: change.Quarantined, Reason: "test"})
-			h.write(p.Chain, e, true, schema.KindQuarantine, fmt.Sprintf("%x-%d", p.Chain[:4], e.Seq),
+			h.write(p.Chain, e, true, schema.KindQuarantine, fmt.Sprintf("%x/%d", p.Chain, e.Seq),
 				schema.QuarantineEntry, schema.Bin(string(raw)), schema.QuarantineState, schema.Int(schema.QuarantineWaiting))
 			return
 		}
@@ -270,3 +278,5 @@ func drain(t testing.TB, h **modelHub, stores ...*Store) {
 		sound(t, s)
 	}
 }
+
+func receiptPublic() ed25519.PublicKey { return receiptKey.Public().(ed25519.PublicKey) }

@@ -25,6 +25,7 @@ type state struct {
 	Confirmed frame.Tip `json:"confirmed"` // what the hub has
 	Cursor    uint64    `json:"cursor"`    // of the hub's feed
 	Tally     tally     `json:"tally"`     // of the confirmed documents
+	Check     check     `json:"check"`     // of digests, at the last session
 
 	// What the other keys come to together. A power cut may keep a later
 	// transaction and lose an earlier one: then they do not agree.
@@ -42,6 +43,8 @@ type tally struct {
 	Kinds       map[schema.Kind]int `json:"kinds"`
 	Conflicts   int                 `json:"conflicts"`   // cards that nobody settled
 	Quarantined int                 `json:"quarantined"` // entries that wait in quarantine
+
+	days map[schema.Date]int // documents of this school about each day; counted anew at each opening
 }
 
 func (t *tally) add(d *change.Doc, n int) {
@@ -53,6 +56,14 @@ func (t *tally) add(d *change.Doc, n int) {
 	}
 	if t.Kinds[d.Kind] += n; t.Kinds[d.Kind] == 0 {
 		delete(t.Kinds, d.Kind)
+	}
+	if day, ok := dayOf(d); ok {
+		if t.days == nil {
+			t.days = map[schema.Date]int{}
+		}
+		if t.days[day] += n; t.days[day] == 0 {
+			delete(t.days, day)
+		}
 	}
 	switch d.Kind {
 	case schema.KindCard:
@@ -72,6 +83,7 @@ func (t *tally) clone() tally {
 	for k, n := range t.Kinds {
 		out.Kinds[k] = n
 	}
+	out.days = maps.Clone(t.days)
 	return out
 }
 
@@ -144,6 +156,7 @@ func (s *Store) whole(txn *badger.Txn) error {
 	case s.names != s.st.Names || crc32.Checksum(s.aux, castagnoli) != s.st.Aux:
 		return fmt.Errorf("%w: %d names, expected %d", errForeign, s.names, s.st.Names)
 	}
+	s.st.Tally.days = confirmed.days
 	return nil
 }
 

@@ -128,3 +128,10 @@ var errUnexpected = errors.New("the hub lost what it acknowledged")
 func (s *school) Rewind(frame.Tip) error                     { return errUnexpected }
 func (s *school) Rechain(uint64) error                       { return errUnexpected }
 func (s *school) Replace(digest.Bucket, []*change.Doc) error { return errUnexpected }
+
+func (s *school) Compared(differ []digest.Bucket) error {
+	if len(differ) > 0 {
+		return errUnexpected
+	}
+	return nil
+}

@@ -113,6 +113,9 @@ func (s *talk) run(ctx context.Context) error {
 		}
 		root := s.store.Root().Bytes()[:rootBytes]
 		if bytes.Equal(root, p.root) {
+			if err := s.store.Compared(nil); err != nil {
+				return fmt.Errorf("note that digests agree: %w", err)
+			}
 			return nil
 		}
 		if repairs++; repairs > maxRepair {
@@ -279,7 +282,11 @@ func (s *talk) repair(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, b := range differing(own, p.buckets) {
+	differ := differing(own, p.buckets)
+	if err := s.store.Compared(differ); err != nil {
+		return fmt.Errorf("note which digests differ: %w", err)
+	}
+	for _, b := range differ {
 		p, _, err := s.exchange(ctx, request{ask: ask{bucket: b}})
 		if err != nil {
 			return err

@@ -132,7 +132,11 @@ type Store interface {
 	Root() digest.Sum
 	// Buckets returns the digests behind Root.
 	Buckets() (digest.Set, error)
-	// Replace makes the confirmed documents of a bucket exactly docs.
+	// Compared notes which buckets differ from the hub's, none when all that
+	// the hub has confirmed agrees.
+	Compared(differ []digest.Bucket) error
+	// Replace makes the confirmed documents of a bucket exactly docs. What the
+	// hub gave receipts for and does not have is pending afterwards.
 	Replace(b digest.Bucket, docs []*change.Doc) error
 }
 
