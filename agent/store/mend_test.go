@@ -48,7 +48,7 @@ func (h *modelHub) spoil(r *rand.Rand, before *modelHub, n int) (spoilt []docKey
 // loses of what it confirmed, nothing that a clerk saved is gone after the next
 // session: the digests differ, the day is named, and it is sent or fetched.
 func TestWhatEitherSideLostComesBack(t *testing.T) {
-	seeds, first := uint64(6), uint64(1)
+	seeds, first := uint64(3), uint64(1)
 	if n, err := strconv.ParseUint(os.Getenv("SHANGU_DRILL_SEED"), 10, 64); err == nil {
 		first = n
 	}
