@@ -122,6 +122,12 @@ func (d *district) open(change ...func(*Config)) *node {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	return d.openOn(l, change...)
+}
+
+func (d *district) openOn(l net.Listener, change ...func(*Config)) *node {
+	d.t.Helper()
+	var err error
 	n := &node{d: d, addr: l.Addr().String(), url: "https://" + l.Addr().String(), reg: prometheus.NewRegistry()}
 	id := "n" + string(rune('1'+len(d.gates)))
 	self, err := d.secrets.OpenNode(d.dir+"/"+id, id, []string{n.addr}, d.clock(), rand.Reader, disk.WriteFile)

@@ -26,17 +26,18 @@ type school struct {
 	tips      []frame.Tip // tips[i] is the chain's end after i entries
 	confirmed frame.Tip
 	table     *frame.Table // at the confirmed tip
-	packed    *frame.Table // after the pack that is under way
 	cursor    uint64
 	docs      map[session.DocKey]*change.Doc
 	set       digest.Set
 	writer    *frametest.Writer
 	days      int
+	tables    map[uint64]*frame.Table // after each pack that was made, by its last entry
+	confirms  []uint64                // seq of each receipt
 }
 
 func newSchool(d *device) *school {
 	s := &school{device: d, chain: frame.ChainOf(d.key.Device(), d.epoch), table: frame.NewTable(),
-		docs: map[session.DocKey]*change.Doc{}, set: digest.Set{}}
+		docs: map[session.DocKey]*change.Doc{}, set: digest.Set{}, tables: map[uint64]*frame.Table{}}
 	s.confirmed = frame.Genesis(s.chain)
 	s.tips = []frame.Tip{s.confirmed}
 	return s
@@ -50,8 +51,19 @@ func (s *school) day(t testing.TB) {
 		s.writer = frametest.NewWriter(s.key.Device(), s.epoch, "班主任")
 	}
 	days := made.Term(7, schooltest.SchoolDays(s.days+1), schooltest.Plan{Exceptions: 43 * (s.days + 1), Visits: s.days + 1})
-	s.entries = append(s.entries, s.writer.Day(&days[s.days])...)
+	s.save(&days[s.days])
 	s.days++
+}
+
+// term plans n school days, for save.
+func (s *school) term(n int) []schooltest.Day {
+	made := schooltest.New(7, schooltest.Shape{Code: schoolA, Classes: 12, Pupils: 480})
+	s.writer = frametest.NewWriter(s.key.Device(), s.epoch, "班主任")
+	return made.Term(7, schooltest.SchoolDays(n), schooltest.Plan{Exceptions: 43 * n, Visits: n})
+}
+
+func (s *school) save(d *schooltest.Day) {
+	s.entries = append(s.entries, s.writer.Day(d)...)
 	for _, e := range s.entries[len(s.tips)-1:] {
 		s.tips = append(s.tips, s.tips[len(s.tips)-1].Next(frame.AppendEntry(nil, s.chain, e)))
 	}
@@ -83,14 +95,24 @@ func (s *school) TipAt(seq uint64) (frame.Tip, bool) {
 	return s.tips[seq], true
 }
 
-func (s *school) Pack(int) ([]byte, uint64, error) {
+// Pack packs as many entries as fit; 0 is no bound.
+func (s *school) Pack(budget int) ([]byte, uint64, error) {
 	rest := s.entries[s.confirmed.Seq:]
-	if len(rest) == 0 {
-		return nil, 0, nil
+	rest = rest[:min(len(rest), frame.MaxPackEntries)]
+	if budget > 0 {
+		rest = rest[:min(len(rest), max(1, budget/8))] // an entry is rarely smaller
 	}
-	s.packed = s.table.Clone()
-	pack, err := frame.PackEntries(s.packed, s.chain, s.confirmed, rest)
-	return pack, uint64(len(s.entries)), err
+	for len(rest) > 0 {
+		packed := s.table.Clone()
+		pack, err := frame.PackEntries(packed, s.chain, s.confirmed, rest)
+		if err != nil || budget == 0 || len(pack) <= budget || len(rest) == 1 {
+			last := s.confirmed.Seq + uint64(len(rest))
+			s.tables[last] = packed
+			return pack, last, err
+		}
+		rest = rest[:max(1, min(len(rest)*budget/len(pack), len(rest)-1))]
+	}
+	return nil, 0, nil
 }
 
 func (s *school) Confirm(r session.Receipt, verdicts []session.Verdict, clock change.Clock) error {
@@ -102,7 +124,12 @@ func (s *school) Confirm(r session.Receipt, verdicts []session.Verdict, clock ch
 		d, _ := change.Merge(s.docs[k], e, change.Author{Chain: s.chain, Role: schema.RoleHost, Clock: clock})
 		s.put(k, d)
 	}
-	s.confirmed, s.table = r.Tip, s.packed
+	// The response to an earlier push may have been lost.
+	if s.table = s.tables[r.Tip.Seq]; s.table == nil {
+		return fmt.Errorf("a receipt for entry %d, at which no pack ended", r.Tip.Seq)
+	}
+	s.confirmed = r.Tip
+	s.confirms = append(s.confirms, r.Tip.Seq)
 	return nil
 }
 

@@ -10,6 +10,8 @@ func All() []Drill {
 		storecuts,
 		storm,
 		hubsim,
+		links,
+		portal,
 	}
 }
 

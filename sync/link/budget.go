@@ -14,6 +14,7 @@ import (
 const (
 	essentialDay = 8 << 10 // bytes that a day's heartbeats and records need, with room for bad lines
 	leastPush    = 1 << 10 // bytes of a push that is worth its connection
+	lastAnswer   = 1 << 18 // bytes by which an answer may overdraw before thrift begins
 )
 
 // Allowance is how a month's budget stands.
@@ -34,10 +35,11 @@ func (a Allowance) Out() bool { return a.Thrift && a.Spent >= a.Share }
 func (a Allowance) Over() bool { return a.Limit > 0 && a.Used >= a.Limit }
 
 // held is what is held back for essentials with so many days to go.
-func held(limit int64, days int) int64 { return min(limit/2, int64(days)*essentialDay) }
+func held(limit int64, days int) int64 { return min(limit/2, int64(days)*essentialDay+lastAnswer) }
 
-// allow works out an allowance at a time by the hub's clock.
-func allow(now time.Time, limit, used, spent int64) Allowance {
+// allow works out an allowance at a time by the hub's clock. Thrift, once it
+// has begun, lasts until the month ends or the limit is changed.
+func allow(now time.Time, limit, used, spent int64, thrift bool) Allowance {
 	a := Allowance{Used: used, Limit: limit}
 	if limit <= 0 {
 		return a
@@ -47,7 +49,7 @@ func allow(now time.Time, limit, used, spent int64) Allowance {
 	days := time.Date(y, m+1, 0, 0, 0, 0, 0, now.Location()).Day() - d + 1
 	// What went out today before thrift began counts for the month alone.
 	left := limit - used + spent
-	if spent == 0 && left > held(limit, days) {
+	if !thrift && left > held(limit, days) {
 		return a
 	}
 	a.Thrift, a.Spent, a.Share = true, spent, max(0, left/int64(days))
@@ -65,7 +67,9 @@ func (a Allowance) refuse() error {
 // Allowance is how this month's budget stands.
 func (l *Link) Allowance() Allowance {
 	now := l.today()
-	return allow(now, l.c.Monthly, l.state.usage(monthOf(now)).Total(), l.state.spent(dayOf(now)))
+	month := monthOf(now)
+	spent, thrift := l.state.thrift(month, dayOf(now), l.c.Monthly)
+	return allow(now, l.c.Monthly, l.state.usage(month).Total(), spent, thrift)
 }
 
 // Thrift reports whether only essentials may cross the line: session.Options.Thrift.
@@ -98,11 +102,11 @@ func onLine(n, segment int) int64 {
 // spent counts bytes on the line.
 func (l *Link) spent(sent, received int64) {
 	now := l.today()
-	day := ""
-	if l.c.Monthly > 0 && l.Allowance().Thrift {
-		day = dayOf(now)
+	limit := int64(0)
+	if l.Allowance().Thrift {
+		limit = l.c.Monthly
 	}
-	l.state.count(monthOf(now), day, sent, received)
+	l.state.count(monthOf(now), dayOf(now), limit, sent, received)
 }
 
 func monthOf(t time.Time) string { return t.Format("2006-01") }

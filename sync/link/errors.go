@@ -81,7 +81,7 @@ func hubLike(certificates []*x509.Certificate) bool {
 
 // refusedByProxy reads what a proxy says to the request for a way through it.
 func refusedByProxy(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
-	if resp.StatusCode == http.StatusOK {
+	if resp.StatusCode == http.StatusOK && !html(resp) {
 		return nil
 	}
 	return fmt.Errorf("%w: proxy %s answers %d", ErrPortal, proxy.Host, resp.StatusCode)

@@ -269,7 +269,7 @@ func (l *Link) insist(ctx context.Context, hub string, request []byte, hurry boo
 		if r, again := l.once(ctx, hub, request, hurry, true); again == nil {
 			return r, nil
 		}
-	case stalled(err):
+	case errors.Is(err, ErrNoAnswer) && !errors.Is(err, errUnreached) && c.swallowed():
 		now := l.clock.Now()
 		if l.state.narrow(now) {
 			l.state.setNarrow(time.Time{})
@@ -294,12 +294,6 @@ func (l *Link) once(ctx context.Context, hub string, request []byte, hurry, know
 		l.state.setAddress(l.conn.addr, l.conn.at)
 	}
 	return response, err
-}
-
-// stalled reports whether a connection that had been made stood still.
-func stalled(err error) bool {
-	var n net.Error
-	return errors.Is(err, ErrNoAnswer) && !errors.Is(err, errUnreached) && errors.As(err, &n) && n.Timeout()
 }
 
 // elsewhere reports whether another node might do better.

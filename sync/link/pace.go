@@ -109,6 +109,18 @@ type conn struct {
 	unheard int // bytes written since anything was read
 	since   time.Time
 	lately  int // bytes since then
+	stood   bool
+}
+
+// stillness is how long a peer that heard us does not keep silent for.
+const stillness = 10 * time.Second
+
+// swallowed reports whether the connection had stood still before it ended,
+// whoever lost patience first: the other side may have parted with an alert.
+func (c *conn) swallowed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stood
 }
 
 const (
@@ -146,7 +158,13 @@ func (c *conn) Read(b []byte) (int, error) {
 	if err := c.moved(0, 0); err != nil {
 		return 0, err
 	}
+	start := time.Now()
 	n, err := c.Conn.Read(b)
+	if time.Since(start) > stillness {
+		c.mu.Lock()
+		c.stood = true
+		c.mu.Unlock()
+	}
 	if n > 0 {
 		c.count(0, n)
 		err = errors.Join(err, c.moved(0, n))

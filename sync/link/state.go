@@ -51,8 +51,11 @@ type stored struct {
 	Thrift    Thrift            `json:"thrift,omitzero"`
 }
 
-// Thrift is what a day's essentials have used since only they may cross the line.
+// Thrift is a month of which little was left under a limit, and what a day's
+// essentials have used since only they may cross the line.
 type Thrift struct {
+	Month string `json:"month"` // yyyy-mm
+	Limit int64  `json:"limit"`
 	Day   string `json:"day"` // yyyy-mm-dd
 	Bytes int64  `json:"bytes"`
 }
@@ -122,17 +125,18 @@ func (st *state) Put(_ string, cs *tls.ClientSessionState) {
 	}
 }
 
-// count adds to a month's usage, and to a day's essentials unless day is "".
-func (st *state) count(month, day string, sent, received int64) {
+// count adds to a month's usage, and to a day's essentials under a limit that
+// is nearly reached, 0 if it is not.
+func (st *state) count(month, day string, limit, sent, received int64) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	u := st.s.Months[month]
 	u.Sent += sent
 	u.Received += received
 	st.s.Months[month] = u
-	if day != "" {
-		if st.s.Thrift.Day != day {
-			st.s.Thrift = Thrift{Day: day}
+	if limit > 0 {
+		if t := st.s.Thrift; t.Month != month || t.Limit != limit || t.Day != day {
+			st.s.Thrift = Thrift{Month: month, Limit: limit, Day: day}
 		}
 		st.s.Thrift.Bytes += sent + received
 	}
@@ -146,14 +150,19 @@ func (st *state) count(month, day string, sent, received int64) {
 	}
 }
 
-// spent is what a day's essentials have used.
-func (st *state) spent(day string) int64 {
+// thrift is what a day's essentials have used, and whether only they may cross
+// the line this month.
+func (st *state) thrift(month, day string, limit int64) (spent int64, begun bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.s.Thrift.Day != day {
-		return 0
+	t := st.s.Thrift
+	if t.Month != month || t.Limit != limit {
+		return 0, false
 	}
-	return st.s.Thrift.Bytes
+	if t.Day == day {
+		spent = t.Bytes
+	}
+	return spent, true
 }
 
 // due reports whether so much was counted since the last save that a killed

@@ -1,0 +1,242 @@
+package gate
+
+import (
+	"errors"
+	mathrand "math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"shangu/sync/frame"
+	"shangu/sync/link"
+	"shangu/sync/link/linktest"
+	"shangu/sync/session"
+)
+
+// gprs is the line of the goals: 40 kbit/s and 600 ms round trips.
+var gprs = linktest.Faults{Rate: 5000, RTT: 600 * time.Millisecond}
+
+// drillSeed is the seed of all chance, from the drill or at random.
+func drillSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := mathrand.Uint64()
+	if s := os.Getenv("SHANGU_DRILL_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("seed: SHANGU_DRILL_SEED=%d", seed)
+	return seed
+}
+
+func drillLong() bool { return os.Getenv("SHANGU_DRILL_LONG") == "1" }
+
+// onLine runs a test in fake time with a school that is enrolled at a hub
+// behind a line, whole while it enrols.
+func onLine(t *testing.T, seed uint64, f func(t *testing.T, s *school, l *linktest.Line, open func(func(*link.Config)) *link.Link)) {
+	t.Helper()
+	warm(t)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDistrict(t)
+		line := linktest.New(seed, linktest.Faults{})
+		n := d.openOn(line)
+		v := newDevice(t)
+		way := func(c *link.Config) {
+			c.Dial, c.Narrow, c.DialTimeout, c.Now = line.Dial, line.DialNarrow, 0, d.clock
+		}
+		c := link.Config{Hubs: []string{n.url}, Key: v.key}
+		way(&c)
+		var err error
+		if v.cr, err = link.Enrol(t.Context(), c, d.token(schoolA)); err != nil {
+			t.Fatal(err)
+		}
+		line.Carried.Store(0)
+		f(t, newSchool(v), line, func(change func(*link.Config)) *link.Link {
+			return v.link(func(c *link.Config) {
+				if way(c); change != nil {
+					change(c)
+				}
+			}, n.url)
+		})
+	})
+}
+
+// warm makes the compressors that all tests share: they hold channels, which
+// must not belong to a bubble.
+func warm(t *testing.T) {
+	t.Helper()
+	s := newSchool(newDevice(t))
+	s.day(t)
+	pack, _, err := s.Pack(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := frame.Unpack(pack, frame.NewTable(), s.chain); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := frame.ExpandDocs(frame.CompressDocs([][]byte{make([]byte, 4096)}), 1<<20); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// drained reports whether all is safe at the district.
+func (s *school) drained() bool { return s.confirmed.Seq == uint64(len(s.entries)) }
+
+// A school day over the line of the goals: one request, three round trips, cold
+// or resumed.
+func TestSchoolDayOnASlowLine(t *testing.T) {
+	onLine(t, 1, func(t *testing.T, s *school, line *linktest.Line, open func(func(*link.Config)) *link.Link) {
+		line.Set(gprs)
+		l := open(nil)
+		for _, c := range []struct {
+			name  string
+			bytes int64
+			took  time.Duration
+		}{
+			{"the first day, cold", 5000, 4 * time.Second},
+			{"a day, resumed", 1350, 2200 * time.Millisecond},
+			{"nothing new, resumed", 900, 2200 * time.Millisecond},
+		} {
+			if c.bytes != 900 {
+				s.day(t)
+			}
+			before, start := line.Carried.Load(), time.Now()
+			r, err := s.sync(t.Context(), l)
+			took, carried := time.Since(start), line.Carried.Load()-before
+			if err != nil || r.Requests != 1 || !s.drained() {
+				t.Fatalf("%s: %+v, %v", c.name, r, err)
+			}
+			t.Logf("drill: trials=1 lost=0 saw=%s: %v, %d bytes, %d request", c.name, took.Round(10*time.Millisecond), carried, r.Requests)
+			if took > c.took || carried > c.bytes {
+				t.Errorf("%s took %v and %d bytes, goal %v and %d", c.name, took, carried, c.took, c.bytes)
+			}
+		}
+	})
+}
+
+// persist holds sessions with the loop's own backoff until all is safe.
+func persist(t *testing.T, s *school, l *link.Link, limit int) (sessions int) {
+	t.Helper()
+	random := mathrand.New(mathrand.NewPCG(uint64(limit), 2))
+	b := link.Backoff{Base: 4 * time.Second, Max: 10 * time.Minute, Random: random.Float64}
+	for !s.drained() {
+		if sessions++; sessions > limit {
+			t.Fatalf("%d of %d entries after %d sessions", s.confirmed.Seq, len(s.entries), limit)
+		}
+		_, err := s.sync(t.Context(), l)
+		if err == nil {
+			b.Reset()
+			continue
+		}
+		if !errors.Is(err, link.ErrNoAnswer) && !errors.Is(err, session.ErrBusy) {
+			t.Fatal(err)
+		}
+		<-time.After(b.Next(err))
+	}
+	return sessions
+}
+
+// Years of backlog over the same line, and a term of days each sent as it ends,
+// while connections are reset at random bytes: what is safe stays safe, and the
+// line is paid for little more than once.
+func TestRecordsOverResets(t *testing.T) {
+	seed, years, term := drillSeed(t), 200, 40
+	if drillLong() {
+		years, term = 1000, 200
+	}
+	for name, c := range map[string]struct {
+		days, each int // in all, and saved between sessions
+		resets     float64
+		within     int
+		most       float64 // times the bytes of a whole line
+	}{
+		"a fifth of connections, a session each day":  {term, 1, 0.2, 2200, 1.6},
+		"a fifth of connections, a backlog":           {years, years, 0.2, 16 << 10, 1.6},
+		"nine of ten connections, a backlog":          {years, years, 0.9, 16 << 10, 8},
+		"nine of ten connections, a session each day": {term, 1, 0.9, 2200, 8},
+	} {
+		var whole int64
+		for _, resets := range []float64{0, c.resets} {
+			onLine(t, seed, func(t *testing.T, s *school, line *linktest.Line, open func(func(*link.Config)) *link.Link) {
+				bad := gprs
+				bad.Resets, bad.Within = resets, c.within
+				line.Set(bad)
+				l := open(nil)
+				start, sessions := time.Now(), 0
+				for _, day := range s.term(c.days) {
+					s.save(&day)
+					if s.days++; s.days%c.each == 0 {
+						sessions += persist(t, s, l, 3000)
+					}
+				}
+				for i := 1; i < len(s.confirms); i++ {
+					if s.confirms[i] <= s.confirms[i-1] {
+						t.Errorf("receipt %d is for entry %d after entry %d", i, s.confirms[i], s.confirms[i-1])
+					}
+				}
+				carried := line.Carried.Load()
+				if resets == 0 {
+					whole = carried
+					return
+				}
+				factor := float64(carried) / float64(whole)
+				t.Logf("drill: trials=%d lost=%d saw=%s of %d days: %d resets in %d sessions, %d bytes (x%.2f), %v on the line",
+					line.Cut.Load(), len(s.entries)-int(s.confirmed.Seq), name, c.days, line.Cut.Load(), sessions, carried, factor,
+					time.Since(start).Round(time.Second))
+				if factor > c.most {
+					t.Errorf("%s: %.1f times the bytes, at most %.1f", name, factor, c.most)
+				}
+			})
+		}
+	}
+}
+
+// Lines that take a connection and swallow what goes over it.
+func TestLinesThatSwallow(t *testing.T) {
+	for name, c := range map[string]struct {
+		f    linktest.Faults
+		then *linktest.Faults // after the first failure; nil: the fault stays
+		most time.Duration
+	}{
+		"a hole for packets above 900 bytes":            {linktest.Faults{RTT: 600 * time.Millisecond, Rate: 5000, Hole: 900}, nil, 3 * time.Minute},
+		"a hole for packets above 560 bytes":            {linktest.Faults{RTT: 600 * time.Millisecond, Rate: 5000, Hole: 560}, nil, 3 * time.Minute},
+		"half open: the hub is gone without a word":     {linktest.Faults{RTT: 600 * time.Millisecond, Mute: 900}, &gprs, 4 * time.Minute},
+		"an answer that is lost after the hub took all": {linktest.Faults{RTT: 600 * time.Millisecond, Deaf: 1000}, &gprs, 4 * time.Minute},
+		"nobody there": {linktest.Faults{Down: true}, &gprs, 2 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onLine(t, 1, func(t *testing.T, s *school, line *linktest.Line, open func(func(*link.Config)) *link.Link) {
+				for range 20 {
+					s.day(t)
+				}
+				line.Set(c.f)
+				l := open(nil)
+				start := time.Now()
+				if c.then != nil {
+					if _, err := s.sync(t.Context(), l); !errors.Is(err, link.ErrNoAnswer) {
+						t.Fatalf("while the line is bad: %v", err)
+					}
+					line.Set(*c.then)
+				}
+				persist(t, s, l, 8)
+				took := time.Since(start)
+				t.Logf("drill: trials=1 lost=%d saw=%s: through after %v", len(s.entries)-int(s.confirmed.Seq), name, took.Round(time.Second))
+				if took > c.most {
+					t.Errorf("through after %v, at most %v", took, c.most)
+				}
+				// The next session knows the line.
+				s.day(t)
+				start = time.Now()
+				if _, err := s.sync(t.Context(), l); err != nil || time.Since(start) > 10*time.Second {
+					t.Errorf("the day after: %v after %v", err, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+var _ net.Listener = (*linktest.Line)(nil)
