@@ -29,6 +29,8 @@ type door interface {
 	Import(context.Context, service.Import) (service.Imported, error)
 	Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error
 	Backup(ctx context.Context, w io.Writer) error
+	DateQuestion(ctx context.Context) (service.DateQuestion, error)
+	ConfirmDate(ctx context.Context, date string) (service.DateQuestion, error)
 	Verify(ctx context.Context, repair bool) (service.Verified, error)
 }
 

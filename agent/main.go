@@ -8,6 +8,7 @@
 //	sync     one session now
 //	bundle   a session by stick: what is to be carried, and replies
 //	status   where things stand
+//	date     today's date, and its confirmation
 //	digest   digests by kind and month
 //	quarantine  what the district could not take, and what became of it
 //	verify   journal and store against each other
@@ -64,6 +65,6 @@ func built() time.Time {
 func root() *cobra.Command {
 	c := cli.New("agent", "agent.cmd_root")
 	c.AddCommand(runCommand(), enrollCommand(), importCommand(), exportCommand(),
-		syncCommand(), bundleCommand(), statusCommand(), digestCommand(), quarantineCommand(), verifyCommand(), backupCommand(), restoreCommand())
+		syncCommand(), bundleCommand(), statusCommand(), dateCommand(), digestCommand(), quarantineCommand(), verifyCommand(), backupCommand(), restoreCommand())
 	return c
 }

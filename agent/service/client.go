@@ -121,6 +121,16 @@ func (c *Client) ImportBundle(ctx context.Context, src io.ReaderAt, size int64) 
 	return r, c.ask(ctx, "POST", "/v1/bundle", io.NewSectionReader(src, 0, size), &r)
 }
 
+// DateQuestion says whether the clerk is to be asked for today's date.
+func (c *Client) DateQuestion(ctx context.Context) (q DateQuestion, err error) {
+	return q, c.ask(ctx, "GET", "/v1/date", nil, &q)
+}
+
+// ConfirmDate takes the clerk's word for today's date.
+func (c *Client) ConfirmDate(ctx context.Context, date string) (q DateQuestion, err error) {
+	return q, c.ask(ctx, "POST", "/v1/date?confirm="+url.QueryEscape(date), nil, &q)
+}
+
 // Verify checks journal and documents against each other.
 func (c *Client) Verify(ctx context.Context, repair bool) (v Verified, err error) {
 	path := "/v1/verify"

@@ -32,6 +32,8 @@ import (
 //	POST /v1/import?kind=&name=&dry=&year=&account=   file   imported
 //	GET  /v1/export?kind=&name=                  file
 //	GET  /v1/backup                              backup, cut short where it failed
+//	GET  /v1/date                                DateQuestion, why as a code
+//	POST /v1/date?confirm=2026-10-12             DateQuestion
 //	POST /v1/verify?repair=1                     Verified
 //
 // Errors are a status of 4xx or 5xx and a fault. Messages travel as codes, so
@@ -131,6 +133,8 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 		debug.FreeOSMemory() // a workbook takes many times its size
 		return imported{got, wireProblems(got.Notes)}, err
 	})
+	handle("GET /v1/date", func(r *http.Request) (any, error) { return a.DateQuestion(r.Context()) })
+	handle("POST /v1/date", func(r *http.Request) (any, error) { return a.ConfirmDate(r.Context(), r.FormValue("confirm")) })
 	handle("POST /v1/verify", func(r *http.Request) (any, error) {
 		return a.Verify(r.Context(), r.FormValue("repair") != "")
 	})

@@ -40,6 +40,12 @@ func (a *Agent) notices(s Status) []Notice {
 	if s.Rebuilt != "" {
 		add(web.Note, "agent.notice_rebuilt")
 	}
+	if a.clock != nil {
+		if q := a.clock.question(); q.doubt {
+			m := text.Parse(q.Why)
+			out = append(out, Notice{web.Bad, m.Code()})
+		}
+	}
 	if off := time.Duration(s.ClockOffset) * time.Millisecond; off.Abs() >= slowClock {
 		add(web.Warn, "agent.notice_clock_off", "minutes", int(off.Abs().Minutes()))
 	}

@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"shangu/agent/store"
-	"shangu/schema"
 	"shangu/sync/disk"
 	"shangu/sync/identity"
 	"shangu/sync/link"
@@ -34,6 +33,7 @@ const (
 	credentialsFile = "credentials.json"
 	linkFile        = "link.json"
 	lastFile        = "last.json"
+	clockName       = "clock.json"
 	storeDir        = "data"
 	LogFile         = "agent.log"
 )
@@ -72,6 +72,7 @@ type Agent struct {
 	o     Options
 	key   *identity.Key
 	store *store.Store
+	clock *clock
 	turn  chan struct{} // held by the session that is under way
 	saved func()        // says that something waits to be sent
 
@@ -107,6 +108,7 @@ func Open(o Options) (*Agent, error) {
 		o.Log.Warn("the note on the last session cannot be read", "err", err.Error())
 		a.last = last{}
 	}
+	a.clock = openClock(a.path(clockName), o.Now, o.Log)
 	a.store, err = store.Open(a.path(storeDir), store.Options{
 		Device: a.key.Device(), Version: o.Version, Now: o.Now, Rand: o.Rand, Log: o.Log,
 	})
@@ -139,16 +141,3 @@ func (a *Agent) Close() error {
 }
 
 func (a *Agent) path(name string) string { return filepath.Join(a.o.Dir, name) }
-
-// now is the time by the hub's clock as far as it is known.
-func (a *Agent) now() time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.o.Now().Add(time.Duration(a.last.Offset) * time.Second)
-}
-
-// today is the date at the school.
-func (a *Agent) today() schema.Date {
-	t := a.now().Local()
-	return schema.DateOf(t.Year(), int(t.Month()), t.Day())
-}

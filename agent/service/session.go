@@ -164,6 +164,7 @@ func (a *Agent) note(r session.Report, err error) {
 	defer a.mu.Unlock()
 	n := a.last
 	if r.HubTime != 0 {
+		a.clock.hear(time.Unix(r.HubTime, 0))
 		n.Offset = r.Offset
 	}
 	n.Error = ""

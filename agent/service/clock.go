@@ -1,0 +1,212 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"shangu/agent/store"
+	"shangu/schema"
+	"shangu/schema/text"
+)
+
+// zone is where the schools are. The zone that a computer is set to is as little
+// evidence as its clock.
+var zone = time.FixedZone("CST", 8*3600)
+
+// dateIn is the date of an instant at the schools.
+func dateIn(t time.Time) schema.Date {
+	y, m, d := t.In(zone).Date()
+	return schema.DateOf(y, int(m), d)
+}
+
+// clockFile is kept through restarts: a computer whose battery is dead forgets
+// what day it is, and this one must notice.
+type clockFile struct {
+	Known  int64 `json:"known"`  // the latest time that the hub told or that a confirmed date implies, unix seconds
+	Offset int64 `json:"offset"` // seconds by which the machine's clock was behind then
+	Day    int32 `json:"day"`    // the last date that the hub's time or the clerk settled; a schema.Date
+}
+
+// clock knows what time it is at the school better than the computer does: from
+// the hub, from the clerk, and from what it knew before. Within one run it goes
+// by the monotonic clock from the last thing that it was told, so nobody who
+// sets the computer's clock meanwhile moves it.
+type clock struct {
+	local func() time.Time
+	path  string
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	f     clockFile
+	told  time.Time // what time it was said to be, in this run; zero: nobody said
+	at    time.Time // local clock then
+	byHub bool
+}
+
+// openClock reads what was known. offset is what an older version kept.
+func openClock(path string, local func() time.Time, log *slog.Logger) *clock {
+	c := &clock{local: local, path: path, log: log}
+	if err := readJSON(path, &c.f); err != nil {
+		log.Warn("what was known of the time cannot be read", "err", err.Error())
+		c.f = clockFile{}
+	}
+	return c
+}
+
+// now is the time as far as it is known, and whether nothing contradicts it.
+func (c *clock) now() (t time.Time, sound bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nowLocked()
+}
+
+func (c *clock) nowLocked() (t time.Time, sound bool) {
+	local := c.local()
+	if !c.told.IsZero() {
+		return c.told.Add(local.Sub(c.at)), true // by the monotonic clock
+	}
+	if c.f.Known == 0 {
+		return local, plausible(local)
+	}
+	// The clock is off as it was, or somebody has set it right meanwhile: what
+	// lies next after the last time known is it.
+	known := time.Unix(c.f.Known, 0)
+	best := time.Time{}
+	for _, t := range []time.Time{local, local.Add(time.Duration(c.f.Offset) * time.Second)} {
+		if !t.Before(known) && plausible(t) && (best.IsZero() || t.Before(best)) {
+			best = t
+		}
+	}
+	if best.IsZero() {
+		return known, false
+	}
+	return best, best.Sub(known) < longestOff
+}
+
+// longestOff is how long a school's computer may have been off before its date is
+// doubted: a summer.
+const longestOff = 100 * 24 * time.Hour
+
+// plausible rules out what a computer says that has lost its date.
+func plausible(t time.Time) bool { return t.Year() >= 2026 && t.Year() < 2070 }
+
+// hear takes the hub's time.
+func (c *clock) hear(hub time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settle(hub, true)
+}
+
+// settle takes a time that somebody told. The caller holds mu.
+func (c *clock) settle(t time.Time, hub bool) {
+	local := c.local()
+	offset := int64(t.Sub(local.Round(0)) / time.Second)
+	c.told, c.at, c.byHub = t, local, hub
+	next := clockFile{max(c.f.Known, t.Unix()), offset, int32(dateIn(t))}
+	if hub {
+		next.Known = t.Unix()
+	}
+	// A minute more is not worth a write.
+	if d := next.Known - c.f.Known; next.Day == c.f.Day && d >= 0 && d < 3600 && (next.Offset-c.f.Offset)/60 == 0 {
+		return
+	}
+	c.f = next
+	if err := writeJSON(c.path, c.f); err != nil {
+		c.log.Warn("what is known of the time was not kept", "err", err.Error())
+	}
+}
+
+// DateQuestion is what the clerk is asked before the first save of a day.
+type DateQuestion struct {
+	Ask      bool   `json:"ask"`      // nobody has settled today's date yet
+	Proposal string `json:"proposal"` // what it seems to be, 2026-10-12
+	Why      string `json:"why"`      // one sentence, as a code; "" where there is nothing to say
+	doubt    bool
+}
+
+// question asks for today's date unless the hub told the time today or the clerk
+// has confirmed the date already.
+func (c *clock) question() DateQuestion {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, sound := c.nowLocked()
+	today := dateIn(t)
+	q := DateQuestion{Proposal: today.String(), Ask: !sound || int32(today) != c.f.Day, doubt: !sound}
+	switch {
+	case !q.Ask:
+	case !sound && c.f.Known != 0:
+		q.Why = text.New("agent.date_lost", "clock", c.local().In(zone).Format(time.DateOnly), "known", dateIn(time.Unix(c.f.Known, 0))).Code()
+	case !sound:
+		q.Why = text.New("agent.date_unlikely", "clock", c.local().In(zone).Format(time.DateOnly)).Code()
+	default:
+		q.Why = text.New("agent.date_daily").Code()
+	}
+	return q
+}
+
+// confirm takes the clerk's word for today's date; the time of day stays what
+// the computer's clock says. Before what the hub has told no day can be.
+func (c *clock) confirm(day schema.Date) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := dateIn(time.Unix(c.f.Known, 0)); c.f.Known != 0 && day < known {
+		return text.New("agent.date_before", "date", day, "known", known)
+	}
+	t, sound := c.nowLocked()
+	if c.byHub && sound && day != dateIn(t) {
+		return text.New("agent.date_hub", "date", day, "hub", dateIn(t))
+	}
+	if !sound {
+		t = c.local()
+	}
+	t = t.AddDate(0, 0, int(day-dateIn(t)))
+	if !plausible(t) {
+		return text.New("agent.date_bad", "date", day)
+	}
+	c.settle(t, c.byHub)
+	return nil
+}
+
+// now is the time at the school as far as it is known.
+func (a *Agent) now() time.Time {
+	t, _ := a.clock.now()
+	return t
+}
+
+// today is the date at the school.
+func (a *Agent) today() schema.Date { return dateIn(a.now()) }
+
+// DateQuestion says whether the clerk is to be asked for today's date.
+func (a *Agent) DateQuestion(context.Context) (DateQuestion, error) { return a.clock.question(), nil }
+
+// ConfirmDate takes the clerk's word for today's date, as 2026-10-12.
+func (a *Agent) ConfirmDate(_ context.Context, date string) (DateQuestion, error) {
+	day, ok := schema.ParseDate(date)
+	if !ok {
+		return DateQuestion{}, text.New("agent.date_bad", "date", date)
+	}
+	if err := a.clock.confirm(day); err != nil {
+		return DateQuestion{}, err
+	}
+	a.o.Log.Info("the date was confirmed", "date", day.String())
+	return a.clock.question(), nil
+}
+
+// ErrDate: nobody has settled today's date. Ask what DateQuestion says, and save
+// again after ConfirmDate.
+var ErrDate = text.New("agent.date_unconfirmed")
+
+// Save records what was written down on the page. It fails with ErrDate before
+// the date of the day is settled, and otherwise as the store's Save does.
+func (a *Agent) Save(ctx context.Context, account string, edits []store.Edit) (store.Saved, error) {
+	if a.clock.question().Ask {
+		return store.Saved{}, ErrDate
+	}
+	saved, err := a.store.Save(ctx, account, edits)
+	if err == nil {
+		a.saved()
+	}
+	return saved, err
+}

@@ -1,0 +1,105 @@
+package service
+
+import (
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"shangu/schema"
+)
+
+// wrong is a machine's clock that is off by as much as it is set to.
+type wrong struct{ off time.Duration }
+
+func (w *wrong) now() time.Time {
+	t := time.Now()
+	// Setting a clock moves the wall and not the monotonic clock, which Add does;
+	// so the reading is put together: wall by off, monotonic as it was.
+	return t.Add(w.off).Round(0)
+}
+
+// A computer's clock at 1970, in 2099, and set back and forth: the agent's date
+// is the hub's, through restarts as far as it can be known.
+func TestClockThroughStartsAndJumps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		<-time.After(time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC).Sub(time.Now()))
+		path := filepath.Join(t.TempDir(), "clock.json")
+		w := &wrong{off: time.Unix(0, 0).Sub(time.Now())}
+		boot := func() *clock { return openClock(path, w.now, slog.New(slog.DiscardHandler)) }
+		says := func(c *clock, ask bool, date, why string) {
+			t.Helper()
+			if q := c.question(); q.Ask != ask || q.Proposal != date || !strings.Contains(q.Why, why) {
+				t.Fatalf("%+v, want ask %v, %s, %s", q, ask, date, why)
+			}
+		}
+		c := boot()
+		says(c, true, "1970-01-01", "date_unlikely")
+		if err := c.confirm(schema.DateOf(1970, 1, 1)); err == nil {
+			t.Fatal("1970 was confirmed")
+		}
+		if err := c.confirm(schema.DateOf(2026, 10, 12)); err != nil {
+			t.Fatal(err)
+		}
+		says(c, false, "2026-10-12", "")
+		c.hear(time.Now())
+		says(c, false, "2026-10-12", "")
+		if err := c.confirm(schema.DateOf(2026, 10, 13)); err == nil {
+			t.Fatal("a date was confirmed against the hub's")
+		}
+
+		// The machine stays on over night, and is off over the next.
+		<-time.After(24 * time.Hour)
+		says(c, true, "2026-10-13", "date_daily")
+		if err := c.confirm(schema.DateOf(2026, 10, 13)); err != nil {
+			t.Fatal(err)
+		}
+		c.hear(time.Now())
+		<-time.After(24 * time.Hour)
+		w.off = time.Unix(0, 0).Sub(time.Now()) // the battery is dead: it begins anew
+		c = boot()
+		says(c, true, "2026-10-13", "date_lost known=2026-10-13"[:9])
+		if err := c.confirm(schema.DateOf(2026, 10, 12)); err == nil {
+			t.Fatal("a day before the hub's was confirmed")
+		}
+		if err := c.confirm(schema.DateOf(2026, 10, 14)); err != nil {
+			t.Fatal(err)
+		}
+		says(c, false, "2026-10-14", "")
+
+		// Somebody sets the clock right and starts again: nobody is asked twice.
+		w.off = 0
+		c = boot()
+		says(c, false, "2026-10-14", "")
+		// 2099, and the hub is reached.
+		w.off = 73 * 365 * 24 * time.Hour
+		c = boot()
+		says(c, true, "2026-10-14", "date_lost")
+		c.hear(time.Now())
+		says(c, false, "2026-10-14", "")
+		// The next start knows how far off it is.
+		<-time.After(time.Hour)
+		says(boot(), false, "2026-10-14", "")
+		<-time.After(24 * time.Hour)
+		says(boot(), true, "2026-10-15", "date_daily")
+	})
+}
+
+// Within a run the clock goes by the monotonic reading: setting the computer's
+// clock moves nothing.
+func TestSettingTheClockMovesNothing(t *testing.T) {
+	c := openClock(filepath.Join(t.TempDir(), "clock.json"), time.Now, slog.New(slog.DiscardHandler))
+	hub := time.Date(2026, 10, 12, 15, 59, 59, 0, time.UTC)
+	c.hear(hub)
+	if got, sound := c.now(); !sound || got.Sub(hub) < 0 || got.Sub(hub) > time.Minute {
+		t.Errorf("%v, %v", got, sound)
+	}
+	if d := dateIn(hub); d != schema.DateOf(2026, 10, 12) || dateIn(hub.Add(time.Second)) != d+1 {
+		t.Errorf("the school's day ends at the wrong time: %v", d)
+	}
+	if dateIn(hub.In(time.FixedZone("", 14*3600))) != schema.DateOf(2026, 10, 12) {
+		t.Error("the computer's zone moves the date")
+	}
+}
