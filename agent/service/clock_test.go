@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"shangu/agent/store"
 	"shangu/schema"
 )
 
@@ -101,5 +103,29 @@ func TestSettingTheClockMovesNothing(t *testing.T) {
 	}
 	if dateIn(hub.In(time.FixedZone("", 14*3600))) != schema.DateOf(2026, 10, 12) {
 		t.Error("the computer's zone moves the date")
+	}
+}
+
+// Nothing is saved from the page before the date is settled; afterwards it is.
+func TestSaveWaitsForTheDate(t *testing.T) {
+	a, err := Open(Options{Dir: t.TempDir(), Now: func() time.Time { return time.Date(2026, 10, 12, 0, 30, 0, 0, time.UTC) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if _, err := a.Save(t.Context(), "clerk", nil); !errors.Is(err, ErrDate) {
+		t.Fatalf("saved before the date is settled: %v", err)
+	}
+	if q, err := a.ConfirmDate(t.Context(), "2026-10-12"); err != nil || q.Ask {
+		t.Fatalf("%+v, %v", q, err)
+	}
+	edit := store.Edit{Kind: schema.KindSheet, ID: schema.SheetID{
+		Date: a.today(), Session: schema.SessionAM, Class: schema.ClassID(2026, "一年级（1）班"),
+	}.String(), Fields: []store.FieldEdit{{Key: schema.Key{Num: schema.SheetState}, Value: schema.Int(schema.SheetTaken)}}}
+	if saved, err := a.Save(t.Context(), "clerk", []store.Edit{edit}); err != nil || saved.Entries != 1 {
+		t.Fatalf("%+v, %v", saved, err)
+	}
+	if _, err := a.ConfirmDate(t.Context(), "2026-10-11"); err == nil {
+		t.Error("a day before a confirmed one was taken")
 	}
 }

@@ -97,4 +97,10 @@ type source struct {
 
 func (s *source) Recent(n int) []string { return s.recent(n) }
 
+// ConfirmDate is Agent's, whose answer the page reads from the state.
+func (s *source) ConfirmDate(ctx context.Context, date string) error {
+	_, err := s.Agent.ConfirmDate(ctx, date)
+	return err
+}
+
 var _ web.Source = (*source)(nil)

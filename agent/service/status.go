@@ -125,6 +125,9 @@ func (a *Agent) State(ctx context.Context) (web.State, error) {
 		Pending: s.Pending, Safe: s.Safe, Docs: s.Docs, Conflicts: s.Conflicts, Quarantined: s.Quarantined,
 		DiskFree: s.DiskFree,
 	}
+	if q := a.clock.question(); q.Ask && s.School != "" {
+		out.Ask = &web.DateAsk{Date: q.Proposal, Why: text.Parse(q.Why)}
+	}
 	for _, n := range s.Notices {
 		out.Notices = append(out.Notices, web.Notice{Level: n.Level, Text: text.Parse(n.Text)})
 	}
@@ -138,7 +141,7 @@ func (a *Agent) State(ctx context.Context) (web.State, error) {
 		out.DataLimit = link.Amount(s.Data.Limit).String()
 	}
 	if t, err := time.Parse(time.RFC3339, s.LastSync); err == nil {
-		out.LastSync = t
+		out.LastSync = t.In(zone)
 	}
 	return out, nil
 }

@@ -15,6 +15,7 @@ type view struct {
 	Lang, Other, OtherName string
 	Title, School          string
 	Notices                []notice
+	Ask                    *ask
 	Mood                   string // class of the headline: good, wait, bad
 	Headline, Detail       string
 	Counts                 []count
@@ -49,6 +50,7 @@ func (v *server) view(st State, lang text.Lang, log bool) view {
 	if st.School == "" {
 		out.School = say("agent.page_no_school")
 	}
+	out.Ask = v.ask(st.Ask, lang)
 	out.Notices = inWords(st.Notices, lang)
 	out.Mood, out.Headline, out.Detail = headline(st, lang)
 	out.Counts = []count{
@@ -59,7 +61,7 @@ func (v *server) view(st State, lang text.Lang, log bool) view {
 	}
 	last := say("agent.page_never")
 	if !st.LastSync.IsZero() {
-		last = st.LastSync.Local().Format("2006-01-02 15:04:05")
+		last = st.LastSync.Format("2006-01-02 15:04:05")
 	}
 	out.Facts = []fact{
 		{say("agent.page_last_sync"), last},

@@ -9,6 +9,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type State struct {
 	DataLimit   string   // of Data; "": none
 	DiskFree    uint64   // bytes
 	Notices     []Notice // gravest first
+	Ask         *DateAsk // nil: today's date is settled
 }
 
 // Source gives the page its facts.
@@ -54,6 +56,8 @@ type Source interface {
 	State(ctx context.Context) (State, error)
 	// Recent returns the newest n lines of the log, oldest first.
 	Recent(n int) []string
+	// ConfirmDate takes the clerk's word for today's date, as 2026-10-12.
+	ConfirmDate(ctx context.Context, date string) error
 }
 
 // logLines is how many lines of the log the page shows.
@@ -65,6 +69,7 @@ type server struct {
 	style  []byte
 	log    *slog.Logger
 	now    func() time.Time
+	token  string // that a form of ours carries
 }
 
 // Handler serves the page. now is the clock that log lines and times are shown by.
@@ -77,10 +82,11 @@ func Handler(s Source, log *slog.Logger, now func() time.Time) (http.Handler, er
 	if err != nil {
 		return nil, fmt.Errorf("read style: %w", err)
 	}
-	v := &server{s, page, style, log, now}
+	v := &server{s, page, style, log, now, rand.Text()}
 	m := http.NewServeMux()
 	m.HandleFunc("GET /{$}", v.status)
 	m.HandleFunc("GET /style.css", v.css)
+	m.HandleFunc("POST /date", v.date)
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return guard(m), nil
 }
@@ -134,9 +140,9 @@ func guard(next http.Handler) http.Handler {
 			return
 		}
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
@@ -148,7 +154,10 @@ func (v *server) css(w http.ResponseWriter, _ *http.Request) {
 	w.Write(v.style)
 }
 
-func (v *server) status(w http.ResponseWriter, r *http.Request) {
+func (v *server) status(w http.ResponseWriter, r *http.Request) { v.show(w, r, http.StatusOK) }
+
+// show writes the page, with more to say than the state has.
+func (v *server) show(w http.ResponseWriter, r *http.Request, code int, more ...Notice) {
 	lang := language(r)
 	st, err := v.source.State(r.Context())
 	if err != nil {
@@ -156,6 +165,7 @@ func (v *server) status(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, text.New("agent.page_failed").In(lang), http.StatusInternalServerError)
 		return
 	}
+	st.Notices = append(more, st.Notices...)
 	var b bytes.Buffer
 	if err := v.page.Execute(&b, v.view(st, lang, r.URL.Query().Get("log") != "")); err != nil {
 		v.log.Error("write page", "err", err.Error())
@@ -163,6 +173,7 @@ func (v *server) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
 	w.Write(b.Bytes())
 }
 

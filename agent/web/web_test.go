@@ -22,6 +22,13 @@ type fixed struct {
 
 func (f fixed) State(context.Context) (State, error) { return f.state, f.err }
 
+func (f fixed) ConfirmDate(_ context.Context, date string) error {
+	if date != "2026-10-12" {
+		return text.New("agent.date_bad", "date", date)
+	}
+	return nil
+}
+
 func (f fixed) Recent(n int) []string { return f.lines[max(0, len(f.lines)-n):] }
 
 func get(t *testing.T, f fixed, host, path string) (int, string, http.Header) {
