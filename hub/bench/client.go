@@ -91,7 +91,6 @@ func (c *cluster) client(ctx context.Context, i int, o StormOptions) (*client, e
 	if err := k.session(ctx); err != nil {
 		return nil, fmt.Errorf("first day of school %s: %w", k.code, err)
 	}
-	k.limit = 2
 	// After a week its ticket has ended and its speed is forgotten.
 	return k, k.connect()
 }

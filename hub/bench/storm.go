@@ -342,6 +342,7 @@ func hearts(ctx context.Context, schools []*client) func() (took []time.Duration
 func (k *client) drain(ctx context.Context, r *rand.Rand, within time.Duration) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	k.limit = len(k.packs)
 	var began time.Time
 	loop := link.NewLoop(func(ctx context.Context) error {
 		if began.IsZero() {
