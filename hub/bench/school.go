@@ -185,5 +185,13 @@ func (s *school) Rechain(uint64) error { return errParted }
 // Absorb implements session.Store.
 func (s *school) Absorb(d session.Delta) error { s.cursor = d.Cursor; s.root = d.Root; return nil }
 
+// Compared implements session.Store.
+func (s *school) Compared(differ []digest.Bucket) error {
+	if len(differ) > 0 {
+		return fmt.Errorf("%d parts differ from the hub's, one is %v %s", len(differ), differ[0].Kind, differ[0].Month)
+	}
+	return nil
+}
+
 // Root implements session.Store.
 func (s *school) Root() digest.Sum { return s.root }

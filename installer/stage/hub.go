@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -109,9 +110,16 @@ func (h *Hub) Add(ctx context.Context, more ...string) error {
 	return h.WaitReady(ctx, n)
 }
 
-// WaitReady waits until a node can commit.
+// WaitReady waits until a node can commit. A command on the directory of a node
+// that has not taken its lock yet would take it instead, and the node would not
+// start; so nothing is asked before the node listens.
 func (h *Hub) WaitReady(ctx context.Context, n int) error {
 	if err := Until(ctx, readyWithin, func() error {
+		c, err := net.DialTimeout("tcp", h.Listen[n], time.Second)
+		if err != nil {
+			return err
+		}
+		c.Close()
 		v, err := h.Status(ctx, n)
 		if err == nil && !v.Ready {
 			err = fmt.Errorf("%+v", v)
