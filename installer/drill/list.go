@@ -12,6 +12,9 @@ func All() []Drill {
 		hubsim,
 		links,
 		portal,
+		power,
+		hubPower,
+		damage,
 	}
 }
 
