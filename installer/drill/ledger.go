@@ -25,6 +25,9 @@ const (
 	colSession
 	colClass
 	colPupil
+	colStatus
+	colMinutes
+	colSymptom
 )
 
 // ledger is the witness of a drill: what was confirmed as saved, kept apart

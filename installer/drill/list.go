@@ -15,6 +15,7 @@ func All() []Drill {
 		power,
 		hubPower,
 		damage,
+		winPower,
 	}
 }
 

@@ -82,8 +82,11 @@ func replay(disk io.WriterAt, log io.Reader, rnd *rand.Rand) (dropped int, err e
 			break
 		}
 		at, n, flags := int64(u64(head, 0)), int64(u64(head, 1)), u64(head, 2)
-		if at == 0 && n == 0 && flags == 0 || flags > 15 || n > 1<<16 {
-			break // reserved, and the power failed before it was written
+		if at == 0 && n == 0 && flags == 0 {
+			continue // taken by a write that was not done when the power failed
+		}
+		if flags > 15 || n > 1<<16 {
+			return 0, fmt.Errorf("read log of writes: %d sectors, flags %x", n, flags)
 		}
 		var data []byte
 		if n > 0 && flags&logDiscard == 0 {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"shangu/installer/stage"
+	"shangu/schema"
 )
 
 // power pulls the plug of a whole machine that runs the agent.
@@ -335,15 +336,15 @@ func (w *powered) check(coded string) error {
 	}
 	w.doubt = nil
 	for sheet, mark := range w.told {
-		if held[sheet] != mark {
+		if held[sheet] != mark && len(w.o.Lost) < 5 {
 			w.o.Lose("cut %d: %s was saved as %q and is %q", w.o.Trials, sheet, mark, held[sheet])
 		}
 	}
 	return nil
 }
 
-// marks reads attendance: of each sheet the mark of its one pupil that is not
-// present.
+// marks reads attendance, as it is imported or as it is exported: of each sheet
+// the mark of its one pupil that is not present.
 func marks(table []byte) (map[string]string, error) {
 	rows, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(table, []byte("\ufeff")))).ReadAll()
 	if err != nil {
@@ -351,9 +352,22 @@ func marks(table []byte) (map[string]string, error) {
 	}
 	out := map[string]string{}
 	for _, r := range rows {
-		if len(r) > colPupil && r[colPupil] != "" {
-			out[sheetOf(r)] = strings.Join(r[colPupil:], ",")
+		if len(r) < colSymptom+1 || r[colPupil] == "" {
+			continue
 		}
+		r = r[:colSymptom+1]
+		if half, ok := halves[r[colSession]]; ok {
+			r[colSession] = half
+		}
+		for col, list := range map[int]*schema.CodeList{colStatus: schema.Statuses, colSymptom: schema.Symptoms} {
+			if c, ok := list.Parse(r[col]); ok {
+				r[col] = c.Key
+			}
+		}
+		out[sheetOf(r)] = strings.Join(r[colPupil:], ",")
 	}
 	return out, nil
 }
+
+// halves are the names of a day's sessions in an export.
+var halves = map[string]string{"上午": "am", "下午": "pm"}
