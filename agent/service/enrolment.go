@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"shangu/schema/text"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
 	"shangu/sync/link"
 )
@@ -65,7 +64,7 @@ func (a *Agent) Enrol(_ context.Context, hubs []string, token string) (Enrolled,
 	default:
 		e.Token = a.enrolment.Token
 	}
-	if err := writeJSON(a.path(enrolmentFile), e); err != nil {
+	if err := a.writeJSON(enrolmentFile, e); err != nil {
 		return Enrolled{}, err
 	}
 	a.enrolment = e
@@ -104,7 +103,7 @@ func (a *Agent) renew() error {
 	if err != nil {
 		return fmt.Errorf("renew device: %w", err)
 	}
-	if err := disk.WriteFile(a.path(keyFile), pem, 0o600); err != nil {
+	if err := a.files.Write(a.path(keyFile), pem, 0o600); err != nil {
 		return fmt.Errorf("renew device: %w", err)
 	}
 	old := identity.FormatDevice(a.key.Device())
@@ -144,7 +143,7 @@ func parseHubs(hubs []string) ([]string, error) {
 // loadCredentials returns nil before the first contact. Damaged ones are
 // reported and count as none: the token gets them anew.
 func (a *Agent) loadCredentials() *link.Credentials {
-	cr, err := link.LoadCredentials(a.path(credentialsFile))
+	cr, err := link.LoadCredentials(a.path(credentialsFile), a.files)
 	if err != nil {
 		if !errors.Is(err, os.ErrNotExist) {
 			a.o.Log.Warn("credentials cannot be used", "err", err.Error())
@@ -155,8 +154,9 @@ func (a *Agent) loadCredentials() *link.Credentials {
 }
 
 // readJSON reads a small file; one that does not exist leaves v as it is.
-func readJSON(path string, v any) error {
-	b, err := os.ReadFile(path)
+func (a *Agent) readJSON(name string, v any) error {
+	path := a.path(name)
+	b, err := a.files.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -169,12 +169,13 @@ func readJSON(path string, v any) error {
 	return nil
 }
 
-func writeJSON(path string, v any) error {
+func (a *Agent) writeJSON(name string, v any) error {
+	path := a.path(name)
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := disk.WriteFile(path, b, 0o600); err != nil {
+	if err := a.files.Write(path, b, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

@@ -21,9 +21,9 @@ import (
 	"time"
 
 	"shangu/agent/store"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
 	"shangu/sync/link"
+	"shangu/sync/seal"
 )
 
 // Names in an agent's data directory.
@@ -41,6 +41,7 @@ const (
 // Options are what an Agent needs from outside.
 type Options struct {
 	Dir     string
+	Key     seal.Key // seals what lies in Dir, as installer/host/vault keeps it; the zero key leaves it plain
 	Version string
 	Built   time.Time        // when the program was built; its clock is never believed to be earlier
 	Log     *slog.Logger     // discards if nil
@@ -70,6 +71,7 @@ func (o Options) withDefaults() Options {
 // Agent is an open data directory.
 type Agent struct {
 	o     Options
+	files seal.Files
 	key   *identity.Key
 	store *store.Store
 	clock *clock
@@ -92,25 +94,25 @@ func Exists(dir string) bool {
 // Open opens the data directory, or makes one. The caller holds its lock.
 func Open(o Options) (*Agent, error) {
 	o = o.withDefaults()
-	a := &Agent{o: o, turn: make(chan struct{}, 1), saved: func() {}}
+	a := &Agent{o: o, files: seal.Files{Key: o.Key}, turn: make(chan struct{}, 1), saved: func() {}}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open agent: %w", err)
 	}
 	var err error
-	if a.key, err = identity.OpenKey(a.path(keyFile), o.Rand, disk.WriteFile); err != nil {
+	if a.key, err = identity.OpenKey(a.path(keyFile), o.Rand, a.files); err != nil {
 		return nil, fmt.Errorf("open agent: %w", err)
 	}
-	if err := readJSON(a.path(enrolmentFile), &a.enrolment); err != nil {
+	if err := a.readJSON(enrolmentFile, &a.enrolment); err != nil {
 		return nil, err
 	}
 	// What the last session came to is a convenience: damage costs no more.
-	if err := readJSON(a.path(lastFile), &a.last); err != nil {
+	if err := a.readJSON(lastFile, &a.last); err != nil {
 		o.Log.Warn("the note on the last session cannot be read", "err", err.Error())
 		a.last = last{}
 	}
 	a.clock = openClock(a.path(clockName), o.Now, o.Log)
 	a.store, err = store.Open(a.path(storeDir), store.Options{
-		Device: a.key.Device(), Version: o.Version, Now: o.Now, Rand: o.Rand, Log: o.Log,
+		Device: a.key.Device(), Version: o.Version, Now: o.Now, Rand: o.Rand, Log: o.Log, Key: o.Key,
 	})
 	if err != nil {
 		return nil, err

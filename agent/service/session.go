@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"shangu/schema/text"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
 	"shangu/sync/link"
 	"shangu/sync/session"
@@ -127,7 +126,7 @@ func (a *Agent) meet(ctx context.Context, config link.Config, e enrolment) (*lin
 	if err := a.spend(e.Token); err != nil {
 		return nil, err
 	}
-	if err := cr.Save(a.path(credentialsFile), disk.WriteFile); err != nil {
+	if err := cr.Save(a.path(credentialsFile), a.files); err != nil {
 		return nil, err
 	}
 	a.o.Log.Info("enrolled", "school", cr.School)
@@ -143,7 +142,7 @@ func (a *Agent) spend(token string) error {
 		return nil
 	}
 	e.Used = token
-	if err := writeJSON(a.path(enrolmentFile), e); err != nil {
+	if err := a.writeJSON(enrolmentFile, e); err != nil {
 		return err
 	}
 	a.enrolment = e
@@ -152,7 +151,7 @@ func (a *Agent) spend(token string) error {
 
 func (a *Agent) linkConfig(hubs []string) link.Config {
 	return link.Config{
-		Hubs: hubs, Key: a.key, State: a.path(linkFile), Write: disk.WriteFile,
+		Hubs: hubs, Key: a.key, State: a.path(linkFile), Files: a.files,
 		Built: a.o.Built, Now: a.o.Now, Dial: a.o.Dial, Log: a.o.Log,
 		Monthly: a.o.Monthly, Hybrid: a.o.Hybrid,
 	}
@@ -182,7 +181,7 @@ func (a *Agent) note(r session.Report, err error) {
 		return
 	}
 	a.last = n
-	if err := writeJSON(a.path(lastFile), n); err != nil {
+	if err := a.writeJSON(lastFile, n); err != nil {
 		a.o.Log.Warn("the note on the last session was not kept", "err", err.Error())
 	}
 }

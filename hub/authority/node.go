@@ -39,17 +39,17 @@ const (
 )
 
 // OpenNodeKey reads a node's key from its secrets folder, or makes one.
-func OpenNodeKey(dir string, random io.Reader, write identity.Write) (*identity.Key, error) {
+func OpenNodeKey(dir string, random io.Reader, files identity.Files) (*identity.Key, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open node key: %w", err)
 	}
-	return identity.OpenKey(filepath.Join(dir, nodeKeyFile), random, write)
+	return identity.OpenKey(filepath.Join(dir, nodeKeyFile), random, files)
 }
 
 // SaveNodeCertificate keeps a certificate that a join bundle brought.
-func SaveNodeCertificate(dir string, der []byte, write identity.Write) error {
+func SaveNodeCertificate(dir string, der []byte, files identity.Files) error {
 	b := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := write(filepath.Join(dir, nodeCertFile), b, 0o600); err != nil {
+	if err := files.Write(filepath.Join(dir, nodeCertFile), b, 0o600); err != nil {
 		return fmt.Errorf("save node certificate: %w", err)
 	}
 	return nil
@@ -58,12 +58,12 @@ func SaveNodeCertificate(dir string, der []byte, write identity.Write) error {
 // OpenNode opens a node's identity in its secrets folder: key and certificates
 // are made when missing, and made anew when id or hosts have changed. Every
 // node can do so, since every node holds the CA's key.
-func (s *Secrets) OpenNode(dir, id string, hosts []string, now time.Time, random io.Reader, write identity.Write) (*Node, error) {
-	key, err := OpenNodeKey(dir, random, write)
+func (s *Secrets) OpenNode(dir, id string, hosts []string, now time.Time, random io.Reader, files identity.Files) (*Node, error) {
+	key, err := OpenNodeKey(dir, random, files)
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := readCertificate(filepath.Join(dir, nodeCertFile))
+	leaf, err := readCertificate(filepath.Join(dir, nodeCertFile), files)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s *Secrets) OpenNode(dir, id string, hosts []string, now time.Time, random
 		if err != nil {
 			return nil, err
 		}
-		if err := SaveNodeCertificate(dir, der, write); err != nil {
+		if err := SaveNodeCertificate(dir, der, files); err != nil {
 			return nil, err
 		}
 		if leaf, err = x509.ParseCertificate(der); err != nil {
@@ -81,7 +81,7 @@ func (s *Secrets) OpenNode(dir, id string, hosts []string, now time.Time, random
 	}
 	n := &Node{ID: id, Key: key, Certificate: tls.Certificate{
 		Certificate: [][]byte{leaf.Raw}, PrivateKey: key.Signer(), Leaf: leaf}}
-	n.Browser, err = openBrowser(filepath.Join(dir, browserFile), hosts, now, random, write)
+	n.Browser, err = openBrowser(filepath.Join(dir, browserFile), hosts, now, random, files)
 	return n, err
 }
 
@@ -105,8 +105,8 @@ func (s *Secrets) serves(leaf *x509.Certificate, key *identity.Key, id string, h
 	return true
 }
 
-func readCertificate(path string) (*x509.Certificate, error) {
-	b, err := os.ReadFile(path)
+func readCertificate(path string, files identity.Files) (*x509.Certificate, error) {
+	b, err := files.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
@@ -124,9 +124,9 @@ func readCertificate(path string) (*x509.Certificate, error) {
 // openBrowser reads the certificate for browsers, or makes one when there is
 // none, or it ends within a month, or it lacks a host. It is a convenience:
 // one that cannot be read is replaced.
-func openBrowser(path string, hosts []string, now time.Time, random io.Reader, write identity.Write) (tls.Certificate, error) {
+func openBrowser(path string, hosts []string, now time.Time, random io.Reader, files identity.Files) (tls.Certificate, error) {
 	dns, ips := names(append([]string{"localhost", "127.0.0.1"}, hosts...))
-	if b, err := os.ReadFile(path); err == nil {
+	if b, err := files.Read(path); err == nil {
 		c, err := tls.X509KeyPair(b, b)
 		if err == nil && now.Before(c.Leaf.NotAfter.AddDate(0, -1, 0)) && now.After(c.Leaf.NotBefore) &&
 			slices.Equal(c.Leaf.DNSNames, dns) && len(c.Leaf.IPAddresses) == len(ips) {
@@ -154,7 +154,7 @@ func openBrowser(path string, hosts []string, now time.Time, random io.Reader, w
 	}
 	b := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
-	if err := write(path, b, 0o600); err != nil {
+	if err := files.Write(path, b, 0o600); err != nil {
 		return tls.Certificate{}, fmt.Errorf("save browser certificate: %w", err)
 	}
 	return tls.X509KeyPair(b, b)

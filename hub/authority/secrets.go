@@ -120,7 +120,7 @@ func ParseSecrets(b []byte) (*Secrets, error) {
 }
 
 // Save writes s into the secrets folder dir.
-func (s *Secrets) Save(dir string, write identity.Write) error {
+func (s *Secrets) Save(dir string, files identity.Files) error {
 	b, err := s.Marshal()
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *Secrets) Save(dir string, write identity.Write) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("save secrets: %w", err)
 	}
-	if err := write(filepath.Join(dir, secretsFile), b, 0o600); err != nil {
+	if err := files.Write(filepath.Join(dir, secretsFile), b, 0o600); err != nil {
 		return fmt.Errorf("save secrets: %w", err)
 	}
 	return nil
@@ -136,9 +136,12 @@ func (s *Secrets) Save(dir string, write identity.Write) error {
 
 // Load reads the secrets from the folder dir. It fails with ErrSecrets if
 // there are none, and with os.ErrNotExist beneath it.
-func Load(dir string) (*Secrets, error) {
+func Load(dir string, files identity.Files) (*Secrets, error) {
 	path := filepath.Join(dir, secretsFile)
-	b, err := os.ReadFile(path)
+	b, err := files.Read(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrSecrets, err)
+	}
 	if err != nil {
 		return nil, text.Wrap(errors.Join(ErrSecrets, err), "authority.no_secrets", "path", path)
 	}

@@ -42,13 +42,18 @@ func NewKey(random io.Reader) (*Key, error) {
 	return &Key{private: ed25519.NewKeyFromSeed(seed)}, nil
 }
 
-// Write stores one file for good: all of it or nothing. disk.WriteFile is one.
-type Write func(path string, data []byte, perm os.FileMode) error
+// Files reads and writes small files, one for good: all of it or nothing.
+// seal.Files are some, plain or sealed.
+type Files interface {
+	// Read fails with os.ErrNotExist when there is no such file.
+	Read(path string) ([]byte, error)
+	Write(path string, data []byte, perm os.FileMode) error
+}
 
 // OpenKey reads the key at path, or makes one and writes it there with mode
 // 0600 if there is no such file.
-func OpenKey(path string, random io.Reader, write Write) (*Key, error) {
-	data, err := os.ReadFile(path)
+func OpenKey(path string, random io.Reader, files Files) (*Key, error) {
+	data, err := files.Read(path)
 	if err == nil {
 		k, err := ParseKey(data)
 		if err != nil {
@@ -70,7 +75,7 @@ func OpenKey(path string, random io.Reader, write Write) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := write(path, data, 0o600); err != nil {
+	if err := files.Write(path, data, 0o600); err != nil {
 		return nil, fmt.Errorf("write key: %w", err)
 	}
 	return k, nil

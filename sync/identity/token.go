@@ -90,12 +90,12 @@ func (t Token) String() string {
 // ParseToken reads a token's text. It fails with ErrTokenText when the text is
 // not what String wrote, mistyped letters included.
 func ParseToken(s string) (Token, error) {
-	b, err := tokenEncoding.DecodeString(fold(s))
+	b, err := tokenEncoding.DecodeString(Fold(s))
 	if err != nil || len(b) < tokenFixed+tokenCheck || len(b) > tokenFixed+maxSchool+tokenCheck {
 		return Token{}, text.Wrap(ErrTokenText, "identity.token_text")
 	}
 	body := b[:len(b)-tokenCheck]
-	if !bytes.Equal(check(body), b[len(body):]) || tokenEncoding.EncodeToString(b) != fold(s) {
+	if !bytes.Equal(check(body), b[len(body):]) || tokenEncoding.EncodeToString(b) != Fold(s) {
 		return Token{}, text.Wrap(ErrTokenText, "identity.token_text")
 	}
 	t := Token{Role: Role(body[0] & 0x0f), School: unpackSchool(body[tokenFixed:])}
@@ -129,8 +129,8 @@ func check(b []byte) []byte {
 	return sum[:tokenCheck]
 }
 
-// fold undoes what copying and typing do to a token.
-func fold(s string) string {
+// Fold undoes what copying and typing do to base32.
+func Fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == ' ' || r == '-' || r == '\t' || r == '\r' || r == '\n' || r == '\u3000':

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"shangu/schema/text"
 	"shangu/sync/identity"
@@ -31,14 +30,14 @@ type Credentials struct {
 func (c *Credentials) ReceiptKey() ed25519.PublicKey { return ed25519.PublicKey(c.Receipt) }
 
 // Save keeps c in a file.
-func (c *Credentials) Save(path string, write identity.Write) error {
+func (c *Credentials) Save(path string, files identity.Files) error {
 	f := *c
 	f.ClusterHex = identity.FormatDevice(c.Cluster)
 	b, err := json.MarshalIndent(&f, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode credentials: %w", err)
 	}
-	if err := write(path, b, 0o600); err != nil {
+	if err := files.Write(path, b, 0o600); err != nil {
 		return fmt.Errorf("save credentials: %w", err)
 	}
 	return nil
@@ -46,8 +45,8 @@ func (c *Credentials) Save(path string, write identity.Write) error {
 
 // LoadCredentials reads what Save wrote. It fails with os.ErrNotExist before
 // enrolment, and with ErrCredentials when the file is damaged.
-func LoadCredentials(path string) (*Credentials, error) {
-	b, err := os.ReadFile(path)
+func LoadCredentials(path string, files identity.Files) (*Credentials, error) {
+	b, err := files.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("load credentials: %w", err)
 	}

@@ -32,7 +32,7 @@ func Enrol(ctx context.Context, c Config, t identity.Token) (*Credentials, error
 	if err != nil {
 		return nil, fmt.Errorf("encode enrolment request: %w", err)
 	}
-	l := &Link{c: c, state: openState(c.State, identity.FormatDevice(c.Key.Device()), c.Write, c.Log)}
+	l := &Link{c: c, state: openState(c.State, identity.FormatDevice(c.Key.Device()), c.Files, c.Log)}
 	l.clock = newClock(c.Now, c.Built, l.state.trusted(), l.state.behind())
 	transport := c.transport(Pinned(t.Pin, l.clock.Now), l.dial)
 	l.http = transport

@@ -35,7 +35,7 @@ type Config struct {
 	Hubs  []string      // base addresses, https://host:port, tried in this order at first
 	Key   *identity.Key // the device's
 	State string        // file for what survives a restart; "" keeps nothing
-	Write identity.Write
+	Files identity.Files
 
 	// Hybrid adds the post-quantum key exchange X25519MLKEM768: some 2,300
 	// bytes more on each connection, against recordings that are decrypted in
@@ -143,7 +143,7 @@ func Open(c Config, cr *Credentials) (*Link, error) {
 	}
 	l := &Link{c: c, roots: x509.NewCertPool()}
 	l.roots.AddCert(ca)
-	l.state = openState(c.State, identity.FormatDevice(c.Key.Device()), c.Write, c.Log)
+	l.state = openState(c.State, identity.FormatDevice(c.Key.Device()), c.Files, c.Log)
 	l.clock = newClock(c.Now, c.Built, l.state.trusted(), l.state.behind())
 	l.pace.speed = l.state.speed()
 	l.last = l.state.hub(c.Hubs)

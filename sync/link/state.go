@@ -64,7 +64,7 @@ type Thrift struct {
 // session: all nodes of a hub take each other's tickets.
 type state struct {
 	path  string
-	write identity.Write
+	files identity.Files
 	log   *slog.Logger
 
 	mu      sync.Mutex
@@ -76,10 +76,10 @@ type state struct {
 
 // openState reads what a device's Link remembers. Another device's session is
 // left out: by its ticket the hub would take this one for that.
-func openState(path, device string, write identity.Write, log *slog.Logger) *state {
-	st := &state{path: path, write: write, log: log}
+func openState(path, device string, files identity.Files, log *slog.Logger) *state {
+	st := &state{path: path, files: files, log: log}
 	if path != "" {
-		b, err := os.ReadFile(path)
+		b, err := files.Read(path)
 		if err == nil {
 			err = json.Unmarshal(b, &st.s)
 		}
@@ -268,7 +268,7 @@ func (st *state) save() error {
 	if err != nil {
 		return fmt.Errorf("encode link state: %w", err)
 	}
-	if err := st.write(st.path, b, 0o600); err != nil {
+	if err := st.files.Write(st.path, b, 0o600); err != nil {
 		return fmt.Errorf("save link state: %w", err)
 	}
 	st.dirty, st.unsaved = false, 0
