@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 
 	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 // memTableSize of Badger; the log of a memtable is twice as long.
@@ -25,7 +27,7 @@ func (o Options) txnKeys() int  { return int(o.memTable >> 11) }
 // reads all: the mode in which Badger itself checks whole tables takes the
 // process down when a block is bad.
 func dbOptions(dir string, opts Options) badger.Options {
-	return badger.DefaultOptions(dir).
+	o := badger.DefaultOptions(dir).
 		WithSyncWrites(false).
 		WithMemTableSize(opts.memTable).
 		WithNumMemtables(1).
@@ -42,6 +44,49 @@ func dbOptions(dir string, opts Options) badger.Options {
 		WithMetricsEnabled(false).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithLogger(dbLog{opts.Log})
+	if !opts.Key.IsZero() {
+		// Badger opens nothing sealed without a cache of blocks.
+		key := opts.Key.Derive("documents")
+		o = o.WithEncryptionKey(key[:]).WithBlockCacheSize(blockCache)
+	}
+	return o
+}
+
+// blockCache is what sealed documents may take in memory once opened, in bytes.
+const blockCache = 1 << 20
+
+// sealDocs seals documents of before there was a key, once there is room for a
+// copy. The journal and the hub have them all, but the hub may be out of reach
+// for weeks: so they are copied, not rebuilt.
+func sealDocs(o Options, dir string) (sealed bool, err error) {
+	if o.Key.IsZero() || o.InMemory {
+		return false, nil
+	}
+	if plain, err := disk.PlainTables(dir); err != nil || plain && !roomFor(o, dir) {
+		return false, err
+	}
+	return true, disk.SealTables(dir, func(dir string, sealed bool) (*badger.DB, error) {
+		with := o
+		if !sealed {
+			with.Key = seal.Key{}
+		}
+		return badger.Open(dbOptions(dir, with))
+	})
+}
+
+// roomFor reports whether a copy of the documents fits.
+func roomFor(o Options, dir string) bool {
+	free, err := o.Free()
+	if err != nil {
+		return false
+	}
+	files, err := os.ReadDir(dir)
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			free -= min(free, uint64(info.Size()))
+		}
+	}
+	return err == nil && free > o.MinFree
 }
 
 // dbLog passes Badger's warnings on and drops its chatter.
@@ -67,13 +112,20 @@ func openDB(o Options, dir string, deaths int) (db *badger.DB, damage, err error
 		db, err = badger.Open(dbOptions("", o).WithInMemory(true))
 		return db, nil, err
 	}
+	as := o // how the documents lie there
 	if deaths >= maxDeaths {
 		damage = fmt.Errorf("the program died %d times in opening the documents", deaths)
 	} else {
 		damage = disk.CheckTables(dir)
 	}
 	if damage == nil {
-		if db, damage = badger.Open(dbOptions(dir, o)); damage == nil {
+		var sealed bool
+		if sealed, damage = sealDocs(o, dir); !sealed {
+			as.Key = seal.Key{}
+		}
+	}
+	if damage == nil {
+		if db, damage = badger.Open(dbOptions(dir, as)); damage == nil {
 			return db, nil, nil
 		}
 		if disk.NotDamage(damage) {

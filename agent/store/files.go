@@ -13,6 +13,7 @@ import (
 	"shangu/sync/change"
 	"shangu/sync/disk"
 	"shangu/sync/frame"
+	"shangu/sync/seal"
 )
 
 // Names in the store's directory.
@@ -88,11 +89,29 @@ type files struct {
 	// relief gives held-back room free for a write that found none; nil: there
 	// is nothing to give. False: nothing was left.
 	relief func() bool
+	key    seal.Key
+}
+
+// load returns what put kept. A file of before there was a key is sealed on the
+// way.
+func (f files) load(name string) ([]byte, error) {
+	path := filepath.Join(f.dir, name)
+	b, err := disk.ReadFile(f.fs, path, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	if !seal.Sealed(b) && !f.key.IsZero() {
+		// It is the same content either way: where this fails, the next start
+		// tries again.
+		_ = f.put(name, b)
+		return b, nil
+	}
+	return f.key.OpenFile(filepath.Base(path), b)
 }
 
 // read returns false when there is no such file.
 func (f files) read(name string, v any) (bool, error) {
-	b, err := disk.ReadFile(f.fs, filepath.Join(f.dir, name), maxFile)
+	b, err := f.load(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -115,7 +134,11 @@ func (f files) write(name string, v any) error {
 
 // put replaces a file, on held-back room if there is no other.
 func (f files) put(name string, b []byte) error {
-	err := disk.WriteTo(f.fs, filepath.Join(f.dir, name), b)
+	b, err := f.key.SealFile(filepath.Base(name), b)
+	if err != nil {
+		return err
+	}
+	err = disk.WriteTo(f.fs, filepath.Join(f.dir, name), b)
 	for disk.IsFull(err) && f.relief != nil && f.relief() {
 		err = disk.WriteTo(f.fs, filepath.Join(f.dir, name), b)
 	}
@@ -154,7 +177,7 @@ func (s *Store) Meta(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := disk.ReadFile(s.files.fs, filepath.Join(s.files.dir, file), maxFile)
+	b, err := s.files.load(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -19,6 +19,7 @@ import (
 	"shangu/sync/disk"
 	"shangu/sync/frame"
 	"shangu/sync/journal"
+	"shangu/sync/seal"
 	"shangu/sync/session"
 )
 
@@ -40,6 +41,9 @@ type Options struct {
 	Rand io.Reader
 	// Disk holds journal and small files; nil is the real one.
 	Disk disk.FS
+	// Key seals journal, documents and small files; the zero key leaves them
+	// plain. A directory of before there was a key is sealed as it is opened.
+	Key seal.Key
 	// InMemory keeps the documents in memory: with a disk.Sim nothing touches
 	// the machine, and every Open rebuilds.
 	InMemory bool
@@ -133,7 +137,7 @@ var _ session.Store = (*Store)(nil)
 // brought up to it, documents that cannot be read are rebuilt.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults(dir)
-	s := &Store{files: files{fs: o.Disk, dir: dir}, o: o, start: o.Now()}
+	s := &Store{files: files{fs: o.Disk, dir: dir, key: o.Key.Derive("store")}, o: o, start: o.Now()}
 	if err := s.open(); err != nil {
 		if s.db != nil {
 			err = errors.Join(err, s.closeBadger())
@@ -210,7 +214,7 @@ func (s *Store) openFiles() error {
 }
 
 func (s *Store) journalOptions() journal.Options {
-	return journal.Options{FS: s.o.Disk, SegmentSize: s.o.SegmentSize}
+	return journal.Options{FS: s.o.Disk, SegmentSize: s.o.SegmentSize, Key: s.o.Key}
 }
 
 // openJournal opens the present epoch's journal, or makes it. The epoch counts
