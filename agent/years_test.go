@@ -20,8 +20,8 @@ import (
 
 	"shangu/agent/service"
 	"shangu/agent/store/storetest"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
+	"shangu/sync/seal"
 )
 
 // builtAgent builds the program as it is shipped.
@@ -211,7 +211,7 @@ const (
 func BenchmarkFiveYears(b *testing.B) {
 	dir, bin := b.TempDir(), builtAgent(b)
 	begin := time.Now()
-	key, err := identity.OpenKey(filepath.Join(dir, "device.key"), rand.Reader, disk.WriteFile)
+	key, err := identity.OpenKey(filepath.Join(dir, "device.key"), rand.Reader, seal.Files{})
 	if err != nil {
 		b.Fatal(err)
 	}

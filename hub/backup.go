@@ -67,7 +67,7 @@ func restoreCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		h, err := node.Restore(args[0], dir, time.Now())
+		h, err := node.Restore(args[0], dir, node.Vault, time.Now())
 		if err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func within(cmd *cobra.Command, settle time.Duration, f func(ctx context.Context
 		held.Release()
 		return text.New("hub.no_district", "dir", dir)
 	}
-	n, err := node.Start(ctx, node.Options{Dir: dir, Held: held, Quiet: true, Version: cli.Version()})
+	n, err := node.Start(ctx, node.Options{Dir: dir, Keys: node.Vault, Held: held, Quiet: true, Version: cli.Version()})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func initCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		f, err := node.Init(dir, name, rand.Reader)
+		f, err := node.Init(dir, name, node.Vault, rand.Reader)
 		if err != nil {
 			return err
 		}

@@ -36,6 +36,7 @@ func serveCommand() *cobra.Command {
 			return err
 		}
 		defer log.Close()
+		o.Keys = node.Vault
 		o.Dir, o.Log, o.Version = dir, log.Logger, cli.Version()
 		return service.Run(cmd.Context(), service.HubName, args, func(ctx context.Context, ready func()) error {
 			return serve(ctx, o, ready)

@@ -16,7 +16,6 @@ import (
 	"shangu/schema/text"
 	"shangu/sync/bundle"
 	"shangu/sync/digest"
-	"shangu/sync/disk"
 	"shangu/sync/frame"
 	"shangu/sync/identity"
 	"shangu/sync/link"
@@ -78,7 +77,7 @@ type district struct {
 // ok is false where nobody has told to whom bundles are sealed.
 func (a *Agent) district(school string) (d district, cr *link.Credentials, ok bool) {
 	var p bundle.Pack
-	if err := readJSON(a.path(packFile), &p); err != nil {
+	if err := a.readJSON(packFile, &p); err != nil {
 		a.o.Log.Warn("the school pack cannot be read", "err", err.Error())
 	}
 	packed := p.School == school && school != "" && len(p.Cluster) == 16
@@ -109,7 +108,7 @@ func (a *Agent) EnrolPack(ctx context.Context, pack []byte) (Enrolled, error) {
 		return e, err
 	}
 	p.Token = "" // the enrolment has it
-	return e, writeJSON(a.path(packFile), p)
+	return e, a.writeJSON(packFile, p)
 }
 
 // take holds the turn, so that no session and no other stick is under way.
@@ -252,12 +251,12 @@ func (a *Agent) spool(path string, l bundle.Label, to age.Recipient, head *bundl
 // remembered reads what is known from earlier sticks. Damage costs no more than
 // a trip.
 func (a *Agent) remembered() (s sticky) {
-	if err := readJSON(a.path(stickFile), &s); err != nil {
+	if err := a.readJSON(stickFile, &s); err != nil {
 		a.o.Log.Warn("the note on sticks cannot be read", "err", err.Error())
 		s = sticky{Number: uint64(max(0, a.o.Now().Unix()))}
 	}
 	var p bundle.Pack
-	if readJSON(a.path(packFile), &p) == nil {
+	if a.readJSON(packFile, &p) == nil {
 		s.Trusted = max(s.Trusted, p.Made)
 	}
 	return s
@@ -265,7 +264,7 @@ func (a *Agent) remembered() (s sticky) {
 
 // remember keeps it. A disk that is full must not keep a school from its stick.
 func (a *Agent) remember(s sticky) {
-	if err := writeJSON(a.path(stickFile), s); err != nil {
+	if err := a.writeJSON(stickFile, s); err != nil {
 		a.o.Log.Warn("the note on sticks was not kept", "err", err.Error())
 	}
 }
@@ -335,7 +334,7 @@ func (a *Agent) letIn(token string, grant []byte) error {
 	if err := a.spend(token); err != nil {
 		return err
 	}
-	if err := cr.Save(a.path(credentialsFile), disk.WriteFile); err != nil {
+	if err := cr.Save(a.path(credentialsFile), a.files); err != nil {
 		return err
 	}
 	a.mu.Lock()
@@ -400,7 +399,7 @@ func (a *Agent) noteReply(at int64) {
 		return
 	}
 	a.last = n
-	if err := writeJSON(a.path(lastFile), n); err != nil {
+	if err := a.writeJSON(lastFile, n); err != nil {
 		a.o.Log.Warn("the note on the last session was not kept", "err", err.Error())
 	}
 }

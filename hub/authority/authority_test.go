@@ -17,8 +17,8 @@ import (
 	"shangu/schema"
 	"shangu/schema/text"
 	"shangu/sync/change"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
+	"shangu/sync/seal"
 )
 
 const school = "3199000001"
@@ -191,13 +191,13 @@ func flip(b []byte) []byte {
 func TestSecretsFile(t *testing.T) {
 	a, _ := open(t)
 	s, dir := a.Secrets(), filepath.Join(t.TempDir(), "secrets")
-	if _, err := Load(dir); !errors.Is(err, ErrSecrets) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := Load(dir, seal.Files{}); !errors.Is(err, ErrSecrets) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("before there are any: %v", err)
 	}
-	if err := s.Save(dir, disk.WriteFile); err != nil {
+	if err := s.Save(dir, seal.Files{}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Load(dir)
+	got, err := Load(dir, seal.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestSecretsFile(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(dir); !errors.Is(err, ErrSecrets) || text.Of(err).ID() != "authority.bad_secrets" {
+		if _, err := Load(dir, seal.Files{}); !errors.Is(err, ErrSecrets) || text.Of(err).ID() != "authority.bad_secrets" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

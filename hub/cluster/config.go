@@ -12,6 +12,7 @@ import (
 
 	"shangu/hub/state"
 	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 // Kinds of log store.
@@ -176,6 +177,10 @@ type Deps struct {
 	Ballast   *disk.Ballast                    // room held back on the disk; nil: none
 	Snapshots raft.SnapshotStore               // nil: files under Config.Dir
 	Logs      LogStore                         // nil: as Config.LogStore says, under Config.Dir
+	// Key seals the log's entries and the snapshots; the zero key leaves them
+	// plain. Each node has one of its own: what nodes send each other is plain
+	// inside TLS.
+	Key seal.Key
 }
 
 // LogStore is a raft log and the few values that raft keeps beside it.

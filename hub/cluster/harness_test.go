@@ -18,6 +18,7 @@ import (
 	"shangu/schema"
 	"shangu/sync/change"
 	"shangu/sync/frame"
+	"shangu/sync/seal"
 	"shangu/sync/session"
 )
 
@@ -138,11 +139,12 @@ func (w *world) start(id string) *Node {
 func (w *world) open(id string) (*Node, error) {
 	w.t.Helper()
 	cfg := Config{ID: id, Dir: filepath.Join(w.dir, id, "raft"), Addr: "node" + id + ":1", API: "node" + id + ":2", AuditEvery: time.Hour}
-	st, err := state.Open(filepath.Join(w.dir, id, "state"), state.Options{Rebuild: true})
+	key := seal.Key([]byte(fmt.Sprintf("%-32.32s", "key of node "+id)))
+	st, err := state.Open(filepath.Join(w.dir, id, "state"), state.Options{Rebuild: true, Key: key})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	d := Deps{State: st, Transport: w.net.plug(cfg.Addr), Forward: port{w.net, cfg.API}, Now: func() time.Time { return time.Unix(epoch, 0) }}
+	d := Deps{State: st, Key: key, Transport: w.net.plug(cfg.Addr), Forward: port{w.net, cfg.API}, Now: func() time.Time { return time.Unix(epoch, 0) }}
 	if w.tune != nil {
 		w.tune(&cfg, &d)
 	}

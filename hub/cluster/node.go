@@ -148,6 +148,10 @@ func (d *Deps) fill(cfg Config) error {
 		}
 		d.Logs = l
 	}
+	if !d.Key.IsZero() {
+		d.Snapshots = sealedSnapshots{d.Snapshots, d.Key.Derive("snapshots")}
+		d.Logs = newSealedLog(d.Logs, d.Key)
+	}
 	return nil
 }
 

@@ -8,9 +8,9 @@ import (
 
 	"shangu/hub/authority"
 	"shangu/schema/text"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
 	"shangu/sync/link"
+	"shangu/sync/seal"
 )
 
 // A school's clock says 1970 when its battery is dead, and may say anything
@@ -81,7 +81,7 @@ func TestNodeCertificateFollowsItsAddress(t *testing.T) {
 	dir := t.TempDir()
 	open := func(id string, hosts ...string) *authority.Node {
 		t.Helper()
-		n, err := d.secrets.OpenNode(dir, id, hosts, time.Now(), rand.Reader, disk.WriteFile)
+		n, err := d.secrets.OpenNode(dir, id, hosts, time.Now(), rand.Reader, seal.Files{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,10 +21,10 @@ import (
 	"shangu/schema"
 	"shangu/sync/change"
 	"shangu/sync/digest"
-	"shangu/sync/disk"
 	"shangu/sync/frame"
 	"shangu/sync/identity"
 	"shangu/sync/link"
+	"shangu/sync/seal"
 	"shangu/sync/session"
 )
 
@@ -130,7 +130,7 @@ func (d *district) openOn(l net.Listener, change ...func(*Config)) *node {
 	var err error
 	n := &node{d: d, addr: l.Addr().String(), url: "https://" + l.Addr().String(), reg: prometheus.NewRegistry()}
 	id := "n" + string(rune('1'+len(d.gates)))
-	self, err := d.secrets.OpenNode(d.dir+"/"+id, id, []string{n.addr}, d.clock(), rand.Reader, disk.WriteFile)
+	self, err := d.secrets.OpenNode(d.dir+"/"+id, id, []string{n.addr}, d.clock(), rand.Reader, seal.Files{})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func (d *district) enrolled(n *node, school string) *device {
 
 func (d *device) link(change func(*link.Config), hubs ...string) *link.Link {
 	d.t.Helper()
-	c := link.Config{Hubs: hubs, Key: d.key, State: d.state, Write: disk.WriteFile, DialTimeout: 5 * time.Second}
+	c := link.Config{Hubs: hubs, Key: d.key, State: d.state, Files: seal.Files{}, DialTimeout: 5 * time.Second}
 	if change != nil {
 		change(&c)
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -18,7 +19,7 @@ import (
 	"shangu/hub/authority"
 	"shangu/hub/state"
 	"shangu/schema/text"
-	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 // A backup is everything that a district is: its secrets, its operators and its
@@ -75,7 +76,7 @@ func (n *Node) backup(w http.ResponseWriter, r *http.Request) {
 	h := BackupHead{Cluster: fmt.Sprintf("%x", n.Secrets.Cluster), Name: n.Secrets.Name, Node: n.Settings.ID,
 		Index: view.Index, Term: view.Term, Time: n.opts.Now().UTC().Truncate(time.Second), Version: n.opts.Version, Audit: auditHead(view.Trail)}
 	if h.Secrets, err = n.Secrets.Marshal(); err == nil {
-		h.Operators, err = Operators(n.opts.Dir)
+		h.Operators, err = Operators(n.opts.Dir, n.files)
 	}
 	if err != nil {
 		refuse(w, err)
@@ -187,13 +188,17 @@ func VerifyBackup(path, scratch string) (h BackupHead, err error) {
 		return h, text.Wrap(err, "hub.bad_backup", "file", path)
 	}
 	h.Secrets, h.Operators = nil, nil
-	return h, fillState(scratch, h, body, func(*state.State) error { return nil })
+	key, err := seal.NewKey(rand.Reader) // nobody needs to open it again
+	if err != nil {
+		return h, err
+	}
+	return h, fillState(scratch, key, h, body, func(*state.State) error { return nil })
 }
 
 // fillState makes a state of a snapshot, and lets then have it before it is
 // closed.
-func fillState(dir string, h BackupHead, body io.Reader, then func(*state.State) error) (err error) {
-	st, err := state.Open(dir, state.Options{})
+func fillState(dir string, key seal.Key, h BackupHead, body io.Reader, then func(*state.State) error) (err error) {
+	st, err := state.Open(dir, state.Options{Key: key})
 	if err != nil {
 		return err
 	}
@@ -253,7 +258,7 @@ func alone(st *state.State, h BackupHead, now int64) error {
 // backup. It begins a cluster of one that goes on where the backup ended; agents
 // send again what it lacks. The secrets are written last: a directory that has
 // them is whole.
-func Restore(path, dir string, now time.Time) (h BackupHead, err error) {
+func Restore(path, dir string, keys KeyOf, now time.Time) (h BackupHead, err error) {
 	f, h, body, err := openBackup(path)
 	if err != nil {
 		return h, err
@@ -269,12 +274,16 @@ func Restore(path, dir string, now time.Time) (h BackupHead, err error) {
 	if err := os.MkdirAll(secretsDir(dir), 0o700); err != nil {
 		return h, fmt.Errorf("restore: %w", err)
 	}
-	if err := fillState(filepath.Join(dir, "state"), h, body, func(st *state.State) error { return alone(st, h, now.Unix()) }); err != nil {
+	files, err := keys.files(dir)
+	if err != nil {
+		return h, err
+	}
+	if err := fillState(filepath.Join(dir, "state"), files.Key, h, body, func(st *state.State) error { return alone(st, h, now.Unix()) }); err != nil {
 		return h, err
 	}
 	operators, err := json.MarshalIndent(h.Operators, "", "  ")
 	if err == nil {
-		err = disk.WriteFile(operatorsPath(dir), operators, 0o600)
+		err = files.Write(operatorsPath(dir), operators, 0o600)
 	}
 	if err != nil {
 		return h, fmt.Errorf("restore: %w", err)
@@ -284,5 +293,5 @@ func Restore(path, dir string, now time.Time) (h BackupHead, err error) {
 		return h, err
 	}
 	h.Secrets, h.Operators = nil, nil
-	return h, secrets.Save(secretsDir(dir), disk.WriteFile)
+	return h, secrets.Save(secretsDir(dir), files)
 }

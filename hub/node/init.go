@@ -16,7 +16,7 @@ import (
 	"shangu/hub/authority"
 	"shangu/installer/host/local"
 	"shangu/schema/text"
-	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 // passwordRounds is what OWASP's password storage cheat sheet asks of
@@ -55,8 +55,8 @@ func secretsDir(dir string) string    { return filepath.Join(dir, "secrets") }
 func operatorsPath(dir string) string { return filepath.Join(secretsDir(dir), "operators.json") }
 
 // Operators reads the operators that this node knows.
-func Operators(dir string) (o []Operator, err error) {
-	b, err := os.ReadFile(operatorsPath(dir))
+func Operators(dir string, files seal.Files) (o []Operator, err error) {
+	b, err := files.Read(operatorsPath(dir))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -82,7 +82,7 @@ type Founding struct {
 
 // Init makes a new district in dir: cluster id, keys and a first operator. The
 // secrets are written last: a directory that has them is a whole district.
-func Init(dir, name string, random io.Reader) (f Founding, err error) {
+func Init(dir, name string, keys KeyOf, random io.Reader) (f Founding, err error) {
 	if err := os.MkdirAll(secretsDir(dir), 0o700); err != nil {
 		return f, fmt.Errorf("init: %w", err)
 	}
@@ -91,7 +91,11 @@ func Init(dir, name string, random io.Reader) (f Founding, err error) {
 		return f, err
 	}
 	defer held.Release()
-	if _, err := authority.Load(secretsDir(dir)); !errors.Is(err, os.ErrNotExist) {
+	files, err := keys.files(dir)
+	if err != nil {
+		return f, err
+	}
+	if _, err := authority.Load(secretsDir(dir), files); !errors.Is(err, os.ErrNotExist) {
 		return f, text.New("hub.init_again", "dir", dir)
 	}
 	password, err := newPassword(random)
@@ -106,7 +110,7 @@ func Init(dir, name string, random io.Reader) (f Founding, err error) {
 	if err != nil {
 		return f, fmt.Errorf("init: %w", err)
 	}
-	if err := disk.WriteFile(operatorsPath(dir), b, 0o600); err != nil {
+	if err := files.Write(operatorsPath(dir), b, 0o600); err != nil {
 		return f, fmt.Errorf("init: %w", err)
 	}
 	s := Settings{Founder: true}
@@ -117,7 +121,7 @@ func Init(dir, name string, random io.Reader) (f Founding, err error) {
 	if err != nil {
 		return f, err
 	}
-	if err := secrets.Save(secretsDir(dir), disk.WriteFile); err != nil {
+	if err := secrets.Save(secretsDir(dir), files); err != nil {
 		return f, err
 	}
 	return Founding{Cluster: fmt.Sprintf("%x", secrets.Cluster), Name: name, Operator: firstOperator, Password: password}, nil

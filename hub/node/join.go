@@ -13,9 +13,9 @@ import (
 
 	"shangu/hub/authority"
 	"shangu/schema/text"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
 	"shangu/sync/link"
+	"shangu/sync/seal"
 )
 
 // joinEvery is how long a joining node waits before it asks again: nodes are
@@ -27,12 +27,12 @@ const joinWithin = 20 * time.Second
 
 // obtain asks the node at hub for the district's secrets and keeps them. It
 // asks again until ctx ends, unless the token is refused.
-func obtain(ctx context.Context, dir string, s Settings, o Options) (*authority.Secrets, error) {
+func obtain(ctx context.Context, dir string, files seal.Files, s Settings, o Options) (*authority.Secrets, error) {
 	token, err := identity.ParseTokenFor(identity.RoleNode, o.JoinToken)
 	if err != nil {
 		return nil, err
 	}
-	key, err := authority.OpenNodeKey(secretsDir(dir), o.Random, disk.WriteFile)
+	key, err := authority.OpenNodeKey(secretsDir(dir), o.Random, files)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func obtain(ctx context.Context, dir string, s Settings, o Options) (*authority.
 	for said := false; ; said = true {
 		b, err := ask(ctx, client, o.Join, body)
 		if err == nil {
-			return keep(dir, b, token.Pin)
+			return keep(dir, files, b, token.Pin)
 		}
 		if !passes(err) {
 			return nil, err
@@ -112,18 +112,18 @@ func ask(ctx context.Context, client *http.Client, hub string, body []byte) (*au
 }
 
 // keep stores a bundle that is of the token's district, the secrets last.
-func keep(dir string, b *authority.Bundle, pin [32]byte) (*authority.Secrets, error) {
+func keep(dir string, files seal.Files, b *authority.Bundle, pin [32]byte) (*authority.Secrets, error) {
 	secrets, err := b.Open(pin)
 	if err != nil {
 		return nil, err
 	}
-	if err := authority.SaveNodeCertificate(secretsDir(dir), b.Certificate, disk.WriteFile); err != nil {
+	if err := authority.SaveNodeCertificate(secretsDir(dir), b.Certificate, files); err != nil {
 		return nil, err
 	}
 	if len(b.Operators) > 0 {
-		if err := disk.WriteFile(operatorsPath(dir), b.Operators, 0o600); err != nil {
+		if err := files.Write(operatorsPath(dir), b.Operators, 0o600); err != nil {
 			return nil, fmt.Errorf("keep operators: %w", err)
 		}
 	}
-	return secrets, secrets.Save(secretsDir(dir), disk.WriteFile)
+	return secrets, secrets.Save(secretsDir(dir), files)
 }

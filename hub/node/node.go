@@ -25,6 +25,7 @@ import (
 	"shangu/installer/host/local"
 	"shangu/schema/text"
 	"shangu/sync/disk"
+	"shangu/sync/seal"
 	"shangu/sync/session"
 )
 
@@ -33,6 +34,7 @@ import (
 type Options struct {
 	Settings
 	Dir       string
+	Keys      KeyOf       // gives the key that Dir is sealed under; nil: Dir is plain
 	Join      string      // URL of a member, for a node that is none yet
 	JoinToken string      // what `hub node invite` gave
 	Held      *local.Held // the lock on Dir, if the caller has it; Close lets it go
@@ -55,6 +57,7 @@ type Node struct {
 	Authority *authority.Authority
 
 	opts     Options
+	files    seal.Files
 	identity *authority.Node
 	ledger   *authority.StateLog
 	gate     *gate.Gate // nil when quiet
@@ -93,6 +96,10 @@ func Start(ctx context.Context, o Options) (n *Node, err error) {
 		if n.held, err = lockPatiently(ctx, o.Dir); err != nil {
 			return n, err
 		}
+	}
+	// Before anything is opened: nothing may take locked data for damaged.
+	if n.files, err = o.Keys.files(o.Dir); err != nil {
+		return n, err
 	}
 	if n.Secrets, err = n.secrets(ctx); err != nil {
 		return n, err
@@ -143,20 +150,20 @@ func (n *Node) spawn(f func()) { n.work.Go(f) }
 // secrets reads the district's secrets or, on a node that is to join, asks for
 // them.
 func (n *Node) secrets(ctx context.Context) (*authority.Secrets, error) {
-	s, err := authority.Load(secretsDir(n.opts.Dir))
+	s, err := authority.Load(secretsDir(n.opts.Dir), n.files)
 	if !errors.Is(err, os.ErrNotExist) {
 		return s, err
 	}
 	if n.opts.Join == "" {
 		return nil, text.New("hub.no_district", "dir", n.opts.Dir)
 	}
-	return obtain(ctx, n.opts.Dir, n.Settings, n.opts)
+	return obtain(ctx, n.opts.Dir, n.files, n.Settings, n.opts)
 }
 
 // open opens state, transport and cluster.
 func (n *Node) open() error {
 	o := n.opts
-	identity, err := n.Secrets.OpenNode(secretsDir(o.Dir), n.Settings.ID, n.Settings.hosts(), o.Now(), o.Random, disk.WriteFile)
+	identity, err := n.Secrets.OpenNode(secretsDir(o.Dir), n.Settings.ID, n.Settings.hosts(), o.Now(), o.Random, n.files)
 	if err != nil {
 		return err
 	}
@@ -169,7 +176,7 @@ func (n *Node) open() error {
 	if err := makeRoom(o.Dir, ballast); err != nil {
 		return err
 	}
-	st, err := state.Open(filepath.Join(o.Dir, "state"), state.Options{Rebuild: len(kept) > 0, Log: o.Log})
+	st, err := state.Open(filepath.Join(o.Dir, "state"), state.Options{Rebuild: len(kept) > 0, Log: o.Log, Key: n.files.Key})
 	if err != nil {
 		return err
 	}
@@ -184,7 +191,7 @@ func (n *Node) open() error {
 	cfg.Revive = n.Settings.Founder
 	n.State = st
 	n.Cluster, err = cluster.Open(cfg, cluster.Deps{
-		State: st, Transport: transport, Forward: n.peers, Log: o.Log, Now: o.Now, Free: disk.Free, Ballast: ballast})
+		State: st, Transport: transport, Forward: n.peers, Log: o.Log, Now: o.Now, Free: disk.Free, Ballast: ballast, Key: n.files.Key})
 	if err != nil {
 		n.State = nil // closed by cluster.Open
 		return err
@@ -193,7 +200,7 @@ func (n *Node) open() error {
 	n.ledger = authority.OverState(st, n.Cluster, o.Now, localAccount)
 	n.Authority = authority.NewAuthority(n.Secrets, n.ledger, n.ledger, o.Now, o.Random)
 	n.Authority.Share(func() (json.RawMessage, error) {
-		operators, err := Operators(o.Dir)
+		operators, err := Operators(o.Dir, n.files)
 		if err != nil || len(operators) == 0 {
 			return nil, err
 		}
@@ -295,7 +302,7 @@ func (n *Node) pages() http.Handler {
 
 // check reports whether an operator's name and password are right.
 func (n *Node) check(name, password string) bool {
-	operators, err := Operators(n.opts.Dir)
+	operators, err := Operators(n.opts.Dir, n.files)
 	if err != nil {
 		n.opts.Log.Error("read operators", "err", err)
 	}

@@ -168,7 +168,7 @@ func (s *State) restore(r io.Reader) error {
 		}
 	}
 	if err == nil {
-		err = syncTree(dir)
+		err = disk.SyncTree(dir)
 	}
 	if err == nil {
 		db, at, err = openDB(dir, s.o)
@@ -259,26 +259,4 @@ func cutBytes(b []byte) (p, rest []byte, err error) {
 		return nil, nil, fmt.Errorf("%w: pair cut short", frame.ErrFormat)
 	}
 	return b[k : k+int(n)], b[k+int(n):], nil
-}
-
-// syncTree flushes every file of a directory, and the directory.
-func syncTree(dir string) error {
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		h, err := os.OpenFile(filepath.Join(dir, f.Name()), os.O_RDWR, 0)
-		if err != nil {
-			return err
-		}
-		err = h.Sync()
-		if e := h.Close(); err == nil {
-			err = e
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return disk.OS.SyncDir(dir)
 }

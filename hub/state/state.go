@@ -14,6 +14,7 @@ import (
 	"shangu/sync/change"
 	"shangu/sync/disk"
 	"shangu/sync/frame"
+	"shangu/sync/seal"
 )
 
 // Options of Open. The zero value is good.
@@ -26,7 +27,10 @@ type Options struct {
 	// Without it Open fails with ErrDamaged: a state from a backup is the only
 	// copy there is.
 	Rebuild bool
-	Log     *slog.Logger // told of a damaged state; nil: silent
+	// Key seals the database; the zero key leaves it plain. One of before there
+	// was a key is sealed as it is opened.
+	Key seal.Key
+	Log *slog.Logger // told of a damaged state; nil: silent
 }
 
 // ErrDamaged: the database cannot be opened, whatever is tried.
@@ -122,7 +126,7 @@ func (s *State) forget() {
 // badgerOptions are sized for a hub node beside raft on a small machine. All
 // values stay in the tree, so that there is no value log to collect.
 func badgerOptions(dir string, o Options) badger.Options {
-	return badger.DefaultOptions(dir).
+	b := badger.DefaultOptions(dir).
 		WithLogger(nil).
 		WithSyncWrites(false).
 		WithDetectConflicts(false).
@@ -140,7 +144,16 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithBaseLevelSize(32 << 20).
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(4 << 20) // it is empty, and takes twice that on the disk
+	if !o.Key.IsZero() {
+		// Badger opens nothing sealed without a cache of blocks.
+		key := o.Key.Derive("state")
+		b = b.WithEncryptionKey(key[:]).WithBlockCacheSize(blockCache)
+	}
+	return b
 }
+
+// blockCache is what a sealed database may take in memory once opened, in bytes.
+const blockCache = 16 << 20
 
 // damaged is where a database that cannot be opened is kept, beside the one in
 // use.
@@ -150,6 +163,15 @@ const damaged = "damaged"
 // damaged and may be rebuilt.
 func openSound(dir string, o Options) (*badger.DB, progress, error) {
 	damage := disk.CheckTables(dir)
+	if damage == nil && !o.Key.IsZero() {
+		damage = disk.SealTables(dir, func(dir string, sealed bool) (*badger.DB, error) {
+			with := o
+			if !sealed {
+				with.Key = seal.Key{}
+			}
+			return badger.Open(badgerOptions(dir, with))
+		})
+	}
 	if damage == nil {
 		db, at, err := openDB(dir, o)
 		if err == nil {

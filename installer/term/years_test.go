@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"shangu/agent/store/storetest"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
+	"shangu/sync/seal"
 )
 
 // Goals and floors are those of design/NUMBERS: private memory in bytes.
@@ -34,7 +34,7 @@ func TestFiveYearsInLittleMemory(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	key, err := identity.OpenKey(filepath.Join(dir, "device.key"), rand.Reader, disk.WriteFile)
+	key, err := identity.OpenKey(filepath.Join(dir, "device.key"), rand.Reader, seal.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}

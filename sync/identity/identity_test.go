@@ -14,20 +14,20 @@ import (
 	"pgregory.net/rapid"
 
 	"shangu/schema/text"
-	"shangu/sync/disk"
 	"shangu/sync/frame"
+	"shangu/sync/seal"
 )
 
 func TestKeyIsKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "device.key")
-	a, err := OpenKey(path, rand.Reader, disk.WriteFile)
+	a, err := OpenKey(path, rand.Reader, seal.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b, err := OpenKey(path, rand.Reader, disk.WriteFile)
+	b, err := OpenKey(path, rand.Reader, seal.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestKeyIsKept(t *testing.T) {
 	if err := os.WriteFile(path, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenKey(path, rand.Reader, disk.WriteFile); !errors.Is(err, ErrKeyFile) {
+	if _, err := OpenKey(path, rand.Reader, seal.Files{}); !errors.Is(err, ErrKeyFile) {
 		t.Errorf("damaged key: %v", err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != "damaged" {

@@ -21,8 +21,8 @@ import (
 	"time"
 
 	"shangu/schema/text"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
+	"shangu/sync/seal"
 	"shangu/sync/session"
 )
 
@@ -79,7 +79,7 @@ func newKey(t *testing.T) *identity.Key {
 
 func (h *hub) link(t *testing.T, change func(*Config)) *Link {
 	t.Helper()
-	c := Config{Hubs: []string{h.URL}, Key: h.key, State: filepath.Join(t.TempDir(), "link.json"), Write: disk.WriteFile}
+	c := Config{Hubs: []string{h.URL}, Key: h.key, State: filepath.Join(t.TempDir(), "link.json"), Files: seal.Files{}}
 	if change != nil {
 		change(&c)
 	}
@@ -333,14 +333,14 @@ func TestConfigIsChecked(t *testing.T) {
 func TestCredentialsFile(t *testing.T) {
 	h := newHub(t, good)
 	path := filepath.Join(t.TempDir(), "credentials.json")
-	if _, err := LoadCredentials(path); !errors.Is(err, os.ErrNotExist) {
+	if _, err := LoadCredentials(path, seal.Files{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("before enrolment: %v", err)
 	}
 	h.cr.Cluster = [16]byte{1, 2, 3}
-	if err := h.cr.Save(path, disk.WriteFile); err != nil {
+	if err := h.cr.Save(path, seal.Files{}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := LoadCredentials(path)
+	got, err := LoadCredentials(path, seal.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +351,7 @@ func TestCredentialsFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadCredentials(path); !errors.Is(err, ErrCredentials) {
+		if _, err := LoadCredentials(path, seal.Files{}); !errors.Is(err, ErrCredentials) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
