@@ -9,6 +9,7 @@ import (
 	"shangu/agent/store"
 	"shangu/schema"
 	"shangu/schema/text"
+	"shangu/sync/seal"
 )
 
 // zone is where the schools are. The zone that a computer is set to is as little
@@ -48,7 +49,7 @@ type clock struct {
 // openClock reads what was known. offset is what an older version kept.
 func openClock(path string, local func() time.Time, log *slog.Logger) *clock {
 	c := &clock{local: local, path: path, log: log}
-	if err := readJSON(path, &c.f); err != nil {
+	if err := readJSON(seal.Files{}, path, &c.f); err != nil {
 		log.Warn("what was known of the time cannot be read", "err", err.Error())
 		c.f = clockFile{}
 	}
@@ -113,7 +114,7 @@ func (c *clock) settle(t time.Time, hub bool) {
 		return
 	}
 	c.f = next
-	if err := writeJSON(c.path, c.f); err != nil {
+	if err := writeJSON(seal.Files{}, c.path, c.f); err != nil {
 		c.log.Warn("what is known of the time was not kept", "err", err.Error())
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"shangu/schema/text"
 	"shangu/sync/identity"
 	"shangu/sync/link"
+	"shangu/sync/seal"
 )
 
 // enrolment is what was given with `agent enroll`. The token stays: should the
@@ -154,9 +155,8 @@ func (a *Agent) loadCredentials() *link.Credentials {
 }
 
 // readJSON reads a small file; one that does not exist leaves v as it is.
-func (a *Agent) readJSON(name string, v any) error {
-	path := a.path(name)
-	b, err := a.files.Read(path)
+func readJSON(files seal.Files, path string, v any) error {
+	b, err := files.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -169,14 +169,17 @@ func (a *Agent) readJSON(name string, v any) error {
 	return nil
 }
 
-func (a *Agent) writeJSON(name string, v any) error {
-	path := a.path(name)
+func writeJSON(files seal.Files, path string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := a.files.Write(path, b, 0o600); err != nil {
+	if err := files.Write(path, b, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }
+
+// readJSON and writeJSON are for the files of the data directory, sealed.
+func (a *Agent) readJSON(name string, v any) error  { return readJSON(a.files, a.path(name), v) }
+func (a *Agent) writeJSON(name string, v any) error { return writeJSON(a.files, a.path(name), v) }
