@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"shangu/schema/text"
-	"shangu/sync/disk"
+	"shangu/sync/seal"
 	"shangu/sync/session"
 )
 
@@ -169,7 +169,7 @@ func TestLyingNames(t *testing.T) {
 	ask := func(name string, addrs []netip.Addr, fails error, want error) {
 		t.Helper()
 		l := h.link(t, func(c *Config) {
-			c.State, c.Write, c.Hubs = path, disk.WriteFile, []string{"https://hub.example:" + port}
+			c.State, c.Files, c.Hubs = path, seal.Files{}, []string{"https://hub.example:" + port}
 			c.Resolve = func(context.Context, string) ([]netip.Addr, error) { return addrs, fails }
 			c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 				switch a := netip.MustParseAddrPort(addr).Addr(); a {
