@@ -18,8 +18,8 @@ import (
 
 	"shangu/agent/service"
 	"shangu/agent/store/storetest"
-	"shangu/sync/disk"
 	"shangu/sync/identity"
+	"shangu/sync/seal"
 )
 
 // drillSeed is the seed that a drill asked for, 1 otherwise.
@@ -56,7 +56,7 @@ func TestDamagedDocumentsAreRebuilt(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	key, err := identity.OpenKey(filepath.Join(dir, "device.key"), crand.Reader, disk.WriteFile)
+	key, err := identity.OpenKey(filepath.Join(dir, "device.key"), crand.Reader, seal.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
