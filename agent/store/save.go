@@ -131,7 +131,7 @@ func (s *Store) draft(account string, edits []Edit) (*draft, error) {
 			return &draft{}, err
 		}
 		var err error
-		if e.Fields, err = changed(doc, edits[i].Fields); err != nil {
+		if e.Fields, err = changed(doc, edits[i].Fields, s.contested(key)); err != nil {
 			return &draft{}, err
 		}
 		if len(e.Fields) == 0 {
@@ -176,9 +176,42 @@ func (s *Store) mayWrite(e *change.Entry, doc *change.Doc) error {
 	return said(ErrScope, fmt.Errorf("%v %s of %s", e.Kind, e.ID, e.Scope), "store.scope", "scope", e.Scope)
 }
 
-// changed returns the fields whose value differs from the document's, with
-// their bases, in order.
-func changed(doc *change.Doc, edits []FieldEdit) ([]change.Field, error) {
+// contested reports whether a field shows somebody else's value while an entry
+// that waits has another one for it. The hub, which knows the right times, may
+// decide for that entry: who now says what is shown anyway must be heard too.
+func (s *Store) contested(key docKey) func(schema.Key, change.Cell) (bool, error) {
+	var waiting map[schema.Key]bool
+	return func(k schema.Key, cell change.Cell) (bool, error) {
+		if len(s.pending[key]) == 0 || s.waits(cell.Version) || slices.ContainsFunc(cell.Also, s.waits) {
+			return false, nil
+		}
+		if waiting == nil {
+			entries, err := s.entries([]docKey{key})
+			if err != nil {
+				return false, fmt.Errorf("save: %w", err)
+			}
+			waiting = map[schema.Key]bool{}
+			for _, e := range entries {
+				if e == nil {
+					continue
+				}
+				for _, f := range e.Fields {
+					waiting[f.Key] = true
+				}
+			}
+		}
+		return waiting[k], nil
+	}
+}
+
+// waits reports whether a version is an own entry that the hub has not confirmed.
+func (s *Store) waits(r change.Ref) bool {
+	return r.Chain == s.ident.chain() && r.Seq > s.st.Confirmed.Seq
+}
+
+// changed returns the fields whose value differs from the document's, or is
+// contested, with their bases, in order.
+func changed(doc *change.Doc, edits []FieldEdit, contested func(schema.Key, change.Cell) (bool, error)) ([]change.Field, error) {
 	out := make([]change.Field, 0, len(edits))
 	for _, f := range edits {
 		cell, _ := doc.Find(f.Key)
@@ -187,7 +220,11 @@ func changed(doc *change.Doc, edits []FieldEdit) ([]change.Field, error) {
 			v = schema.Nil
 		}
 		if v == cell.Value || v == schema.Nil && cell.Value == "" {
-			continue
+			if more, err := contested(f.Key, cell); err != nil {
+				return nil, err
+			} else if !more {
+				continue
+			}
 		}
 		base := cell.Version
 		if f.Base != nil {

@@ -93,6 +93,7 @@ type simAgent struct {
 	syncs   int
 	repairs int
 	rewinds int
+	post    *post // nil: this computer has a link and nothing else
 }
 
 // savedKey is one field that somebody saved.
@@ -211,6 +212,10 @@ func (m *month) run() {
 	for range 3 { // what one drains, the others still have to see
 		for _, a := range m.agents {
 			a.calm = true
+			if a.post != nil {
+				a.post.drain()
+				continue
+			}
 			if err := a.sync(); err != nil {
 				m.t.Fatalf("%s does not drain in good weather: %v", a.name, err)
 			}
@@ -250,6 +255,9 @@ func (a *simAgent) live() {
 	case 0, 1, 2, 3, 4:
 		a.save()
 	case 5, 6, 7:
+		if a.post != nil && a.post.trip() {
+			break
+		}
 		if err := a.sync(); err != nil && a.calm {
 			a.m.t.Errorf("%s: %v", a.name, err)
 		}
