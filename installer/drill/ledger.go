@@ -16,8 +16,12 @@ import (
 	"shangu/installer/stage"
 )
 
-// sampleSchool is the school of the sample that drills play.
-const sampleSchool = "2199109015"
+// sampleSchool is the school of the sample that drills play; secondSchool is
+// another one.
+const (
+	sampleSchool = "2199109015"
+	secondSchool = "2199109024"
+)
 
 // Columns of an attendance table.
 const (
@@ -77,6 +81,11 @@ func (l *ledger) district() string { return filepath.Join(l.work, "sample", "dis
 // file is a table of the sample's school.
 func (l *ledger) file(name string) string {
 	return filepath.Join(l.work, "sample", "schools", sampleSchool, name)
+}
+
+// of is a table of another school of the sample.
+func (l *ledger) of(code, name string) string {
+	return filepath.Join(l.work, "sample", "schools", code, name)
 }
 
 func sheetOf(row []string) string { return strings.Join(row[:colPupil], " ") }

@@ -16,6 +16,11 @@ func All() []Drill {
 		hubPower,
 		damage,
 		winPower,
+		sticks,
+		couriers,
+		unplugged,
+		stickMonths,
+		stickCuts,
 	}
 }
 
@@ -23,4 +28,16 @@ func All() []Drill {
 var cuts = Drill{
 	Name: "cuts", Holds: []int{1, 8},
 	Run: Tests("./sync/journal", "^TestPowerCuts$"),
+}
+
+// stickMonths simulates schools whose bundles come late, twice or never.
+var stickMonths = Drill{
+	Name: "stickmonths", Holds: []int{1, 2, 3, 4, 5},
+	Run: Tests("./installer/term", "^TestVirtualMonthBySticks$"),
+}
+
+// stickCuts pulls a simulated stick out at every instant of a write.
+var stickCuts = Drill{
+	Name: "stickcuts", Holds: []int{1, 8},
+	Run: Tests("./sync/bundle", "^TestPutSurvivesCuts$"),
 }
