@@ -25,8 +25,10 @@ const defaultListen = "127.0.0.1:8720"
 func runCommand() *cobra.Command {
 	var listen string
 	var line line
+	var users []string
 	cmd := &cobra.Command{Use: "run", Short: "agent.cmd_run", Args: hostservice.Args}
 	cmd.Flags().StringVar(&listen, "listen", defaultListen, "agent.flag_listen")
+	cmd.Flags().StringSliceVar(&users, "page-users", nil, "agent.flag_page_users")
 	line.flags(cmd)
 	level := logs.AddFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -35,7 +37,7 @@ func runCommand() *cobra.Command {
 			return err
 		}
 		return hostservice.Run(cmd.Context(), hostservice.AgentName, args, func(ctx context.Context, ready func()) error {
-			return run(ctx, dir, listen, line, level, ready)
+			return run(ctx, dir, listen, users, line, level, ready)
 		})
 	}
 	return cmd
@@ -57,7 +59,7 @@ func (l *line) apply(o service.Options) service.Options {
 	return o
 }
 
-func run(ctx context.Context, dir, listen string, line line, level slog.Leveler, ready func()) (err error) {
+func run(ctx context.Context, dir, listen string, users []string, line line, level slog.Leveler, ready func()) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return text.Wrap(err, "agent.write_file", "file", dir)
 	}
@@ -89,5 +91,5 @@ func run(ctx context.Context, dir, listen string, line line, level slog.Leveler,
 		return errors.Join(err, page.Close())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	return a.Run(ctx, service.Work{Page: page, Recent: log.Recent, Ready: ready})
+	return a.Run(ctx, service.Work{Page: page, Recent: log.Recent, Users: users, Ready: ready})
 }

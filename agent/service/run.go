@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"shangu/agent/store"
 	"shangu/agent/web"
 	"shangu/installer/host/local"
+	"shangu/installer/host/peer"
 	"shangu/sync/link"
 )
 
@@ -20,7 +22,8 @@ import (
 type Work struct {
 	Page   net.Listener // of the page on this machine
 	Recent func(n int) []string
-	Ready  func() // called once page and door are open
+	Users  []string // of this machine, who may open the page besides those of installer/host/peer
+	Ready  func()   // called once page and door are open
 }
 
 // Run serves the page and the local door and holds sessions with the hub until
@@ -32,6 +35,12 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 	if err != nil {
 		return err
 	}
+	guarded := peer.Policy{Users: w.Users}.Guard(page, func(who string, err error) {
+		a.o.Log.Warn("the page was not shown to another user of this machine", "user", who, "err", err)
+	})
+	front := http.NewServeMux()
+	front.Handle("GET /healthz", page) // tells nothing, and monitoring runs as whom it likes
+	front.Handle("/", guarded)
 	door, err := local.Listen(a.o.Dir)
 	if err != nil {
 		return err
@@ -40,7 +49,7 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 	a.saved = loop.Kick
 	var tasks sync.WaitGroup
 	for name, serve := range map[string]func() error{
-		"page": func() error { return web.Serve(ctx, w.Page, page) },
+		"page": func() error { return web.Serve(ctx, w.Page, front) },
 		"door": func() error { return local.ServeOn(ctx, door, a.Door(ctx)) },
 		"sync": func() error { loop.Run(ctx); return nil },
 		"disk": func() error { return a.tend(ctx) },

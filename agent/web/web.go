@@ -139,6 +139,10 @@ func guard(next http.Handler) http.Handler {
 			http.Error(w, text.New("agent.wrong_host").Error(), http.StatusForbidden)
 			return
 		}
+		if foreign(r) {
+			http.Error(w, text.New("agent.wrong_origin").Error(), http.StatusForbidden)
+			return
+		}
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -146,6 +150,23 @@ func guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// foreign reports whether a page of somebody else's made the browser ask. A
+// link that a person follows may lead here; nothing else may.
+func foreign(r *http.Request) bool {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
+		return true
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "":
+		// An old browser or a tool. What changes something names its origin.
+		return !reads && r.Header.Get("Origin") == ""
+	}
+	return !reads || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
 }
 
 func (v *server) css(w http.ResponseWriter, _ *http.Request) {

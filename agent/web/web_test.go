@@ -59,6 +59,52 @@ func TestOnlyThisMachineIsAnswered(t *testing.T) {
 	}
 }
 
+// A page of somebody else's, open in the clerk's browser, may lead here by a
+// link and no other way.
+func TestForeignPagesAreRefused(t *testing.T) {
+	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		method                   string
+		origin, site, mode, dest string
+		want                     bool // let in
+	}{
+		{"GET", "", "none", "navigate", "document", true},
+		{"GET", "", "same-origin", "no-cors", "style", true},
+		{"GET", "", "cross-site", "navigate", "document", true},
+		{"GET", "", "", "", "", true}, // curl
+		{"GET", "", "cross-site", "no-cors", "image", false},
+		{"GET", "", "cross-site", "navigate", "iframe", false},
+		{"GET", "", "same-site", "cors", "empty", false},
+		{"GET", "http://evil.test", "", "", "", false},
+		{"GET", "null", "", "", "", false},
+		{"GET", "http://127.0.0.1:9", "", "", "", false},
+		{"GET", "https://127.0.0.1:8720", "", "", "", false},
+		{"GET", "http://127.0.0.1:8720", "same-origin", "cors", "empty", true},
+		{"POST", "http://evil.test", "cross-site", "navigate", "document", false},
+		{"POST", "http://evil.test", "", "", "", false},
+		{"POST", "", "", "", "", false},
+		{"POST", "null", "", "", "", false},
+		{"DELETE", "", "cross-site", "cors", "empty", false},
+		{"POST", "http://127.0.0.1:8720", "same-origin", "navigate", "document", true},
+		{"POST", "http://127.0.0.1:8720", "", "", "", true},
+	} {
+		r := httptest.NewRequest(c.method, "http://127.0.0.1:8720/", nil)
+		for k, v := range map[string]string{"Origin": c.origin, "Sec-Fetch-Site": c.site, "Sec-Fetch-Mode": c.mode, "Sec-Fetch-Dest": c.dest} {
+			if v != "" {
+				r.Header.Set(k, v)
+			}
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if (w.Code != http.StatusForbidden) != c.want {
+			t.Errorf("%+v: %d", c, w.Code)
+		}
+	}
+}
+
 func TestPageMayDoNothing(t *testing.T) {
 	_, body, h := get(t, fixed{}, "127.0.0.1", "/")
 	if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
