@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,13 +85,14 @@ type Authority struct {
 	log       Log
 	now       func() time.Time
 	random    io.Reader
-	limits    *limiter
+	limits    *limiter // of guesses, by address
+	tokens    *limiter // of tokens that exist, each by itself
 	operators func() (json.RawMessage, error)
 }
 
 // NewAuthority makes the authority of a node.
 func NewAuthority(s *Secrets, r Registry, l Log, now func() time.Time, random io.Reader) *Authority {
-	return &Authority{secrets: s, registry: r, log: l, now: now, random: random, limits: newLimiter()}
+	return &Authority{secrets: s, registry: r, log: l, now: now, random: random, limits: newLimiter(), tokens: newLimiter()}
 }
 
 // Share has joining nodes get the operators along, so that each node's pages
@@ -179,28 +181,30 @@ func (a *Authority) enrolDevice(ctx context.Context, source string, r *identity.
 
 // admit checks what can be checked before the log is asked: rates, the
 // request's form, and whether the token can be good at all. at is when it has to
-// be good.
+// be good. Guesses are counted by address, and use nothing up but themselves:
+// whoever has a token comes through from behind the same address as a guesser,
+// and is counted by the token. Tokens are found by their SHA-256, so that no
+// comparison's time tells a part of one.
 func (a *Authority) admit(source string, role identity.Role, r *identity.Request, at time.Time) (ed25519.PublicKey, Token, error) {
-	now := a.now()
-	if !a.limits.allow(source, now) {
+	now, hash := a.now(), identity.HashSecret(r.Secret)
+	token, ok, err := a.registry.Token(hash)
+	if err != nil {
+		return nil, Token{}, fmt.Errorf("look up token: %w", err)
+	}
+	if !ok || token.Role != role {
+		return nil, Token{}, a.guessed(source, now, ErrTokenUnknown)
+	}
+	if !a.tokens.allow(hex.EncodeToString(hash[:]), now) {
 		return nil, Token{}, ErrTooMany
 	}
 	public, err := ParseRequest(r.CSR)
 	if err != nil {
 		return nil, Token{}, err
 	}
-	token, ok, err := a.registry.Token(identity.HashSecret(r.Secret))
-	if err != nil {
-		return nil, Token{}, fmt.Errorf("look up token: %w", err)
-	}
 	device := identity.DeviceOf(public)
 	switch {
-	case !ok || token.Role != role:
-		a.limits.blame(source, now)
-		return nil, Token{}, ErrTokenUnknown
 	case token.Used && token.By != device:
-		a.limits.blame(source, now)
-		return nil, Token{}, ErrTokenUsed
+		return nil, Token{}, a.guessed(source, now, ErrTokenUsed)
 	case !token.Used && token.Expires <= at.Unix():
 		return nil, Token{}, ErrTokenExpired
 	}
@@ -210,6 +214,25 @@ func (a *Authority) admit(source string, role identity.Role, r *identity.Request
 		return nil, Token{}, ErrDeviceRevoked
 	}
 	return public, token, nil
+}
+
+// guessed counts a token that lets nobody in against its source, which is told
+// why only while it has attempts left.
+func (a *Authority) guessed(source string, now time.Time, why error) error {
+	if !a.limits.allow(source, now) {
+		return ErrTooMany
+	}
+	a.limits.blame(source, now)
+	return why
+}
+
+// Tired reports whether a source has guessed so often that what it says need
+// not be looked at further, unless its token is one.
+func (a *Authority) Tired(source string, secret [16]byte) bool {
+	if _, known, err := a.registry.Token(identity.HashSecret(secret)); err != nil || known {
+		return false
+	}
+	return a.limits.empty(source, a.now())
 }
 
 // say gives an enrolment's refusal its words.

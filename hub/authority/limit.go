@@ -70,3 +70,10 @@ func (l *limiter) blame(addr string, now time.Time) {
 		s.AllowN(now, min(blameCost, int(s.TokensAt(now))))
 	}
 }
+
+// empty reports whether a source has no attempt left.
+func (l *limiter) empty(addr string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.source(addr, now).TokensAt(now) < 1
+}

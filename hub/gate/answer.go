@@ -29,9 +29,14 @@ func (g *Gate) read(w http.ResponseWriter, r *http.Request, limit int) ([]byte, 
 		refuse(w, http.StatusRequestEntityTooLarge, "gate.too_large")
 		return nil, false
 	}
+	// Whoever has no certificate must not take the places of those that have.
+	places := g.reading
+	if _, known := peer(r); !known {
+		places = g.stranger
+	}
 	select {
-	case g.reading <- struct{}{}:
-		defer func() { <-g.reading }()
+	case places <- struct{}{}:
+		defer func() { <-places }()
 	default:
 		g.metrics.busy.Inc()
 		g.later(w, http.StatusTooManyRequests, "gate.busy")

@@ -25,6 +25,10 @@ func (g *Gate) enroll(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "gate.malformed")
 		return
 	}
+	if g.c.Authority.Tired(r.RemoteAddr, request.Secret) {
+		g.fail(w, r, authority.ErrTooMany)
+		return
+	}
 	if err := g.c.Cluster.Barrier(r.Context()); err != nil {
 		g.fail(w, r, err)
 		return
@@ -51,6 +55,10 @@ func (g *Gate) join(w http.ResponseWriter, r *http.Request) {
 	var request authority.JoinRequest
 	if err := json.Unmarshal(body, &request); err != nil {
 		refuse(w, http.StatusBadRequest, "gate.malformed")
+		return
+	}
+	if g.c.Authority.Tired(r.RemoteAddr, request.Secret) {
+		g.fail(w, r, authority.ErrTooMany)
 		return
 	}
 	if err := g.c.Cluster.Barrier(r.Context()); err != nil {

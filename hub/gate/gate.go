@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/net/netutil"
 
 	"shangu/hub/authority"
 	"shangu/sync/session"
@@ -134,6 +133,7 @@ type Gate struct {
 	passing  lanes // of those that it passes on
 	pressure *pressure
 	reading  chan struct{}
+	stranger chan struct{} // of those without a certificate
 	converse func(context.Context, session.Hub, session.District, session.Caller, int64, []byte) session.Answer
 }
 
@@ -151,6 +151,7 @@ func New(c Config) (*Gate, error) {
 		district: session.District{Cluster: c.Secrets.Cluster, Key: c.Secrets.Receipt},
 		lanes:    newLanes(c.Working, c.Beating, c.Now), passing: newLanes(c.Passing, c.Beating, c.Now),
 		pressure: &pressure{}, reading: make(chan struct{}, c.Reading),
+		stranger: make(chan struct{}, max(1, c.Reading/16)),
 		converse: session.Serve,
 	}
 	for name, l := range map[string]*lane{
@@ -166,6 +167,7 @@ func New(c Config) (*Gate, error) {
 		ReadTimeout:                  2 * c.HeaderTimeout, // handlers that take bodies set their own
 		WriteTimeout:                 2 * c.HeaderTimeout,
 		IdleTimeout:                  c.IdleTimeout,
+		ConnState:                    watched,
 		MaxHeaderBytes:               maxHeader,
 		ErrorLog:                     slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 		DisableGeneralOptionsHandler: true,
@@ -178,7 +180,7 @@ func (g *Gate) Serve(l net.Listener) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go g.pressure.run(ctx)
-	l = tls.NewListener(netutil.LimitListener(&pacedListener{Listener: l, pressure: g.pressure}, g.c.Connections), g.tls)
+	l = tls.NewListener(newCrowd(&pacedListener{Listener: l, pressure: g.pressure}, g.c.Connections), g.tls)
 	if err := g.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}

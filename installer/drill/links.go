@@ -12,3 +12,9 @@ var portal = Drill{
 	Name: "portal", Holds: []int{8},
 	Run: Tests("./sync/link", "^(TestPortals|TestLyingNames|TestLoopNeverGivesUp|TestMonthOnABudget)$"),
 }
+
+// access lets in who may not come: hostile devices, guessers, the revoked, crowds.
+var access = Drill{
+	Name: "access", Holds: []int{7},
+	Run: Tests("./hub/gate", "^(TestHostileDevice|TestOneTokenTwoNodes|TestRevocationIsAtOnce|TestCrowd)$"),
+}

@@ -12,6 +12,7 @@ func All() []Drill {
 		hubsim,
 		links,
 		portal,
+		access,
 		power,
 		hubPower,
 		damage,
