@@ -134,6 +134,7 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithNumVersionsToKeep(1).
 		WithCompression(options.None).
 		WithBlockCacheSize(0).
+		WithChecksumVerificationMode(options.OnBlockRead).
 		WithIndexCacheSize(8 << 20).
 		WithMemTableSize(o.MemTable).
 		WithNumMemtables(1).
@@ -201,6 +202,11 @@ func openDB(dir string, o Options) (*badger.DB, progress, error) {
 	if err != nil {
 		return nil, at, err
 	}
+	err = verifyTables(db)
+	if err != nil {
+		db.Close()
+		return nil, at, err
+	}
 	err = db.View(func(txn *badger.Txn) error {
 		v, err := lookup(txn, metaApplied)
 		if v == nil || err != nil {
@@ -213,6 +219,18 @@ func openDB(dir string, o Options) (*badger.DB, progress, error) {
 		return nil, at, err
 	}
 	return db, at, nil
+}
+
+// verifyTables reads every block of every table. An iterator that comes upon a
+// bad block ends there as if nothing followed, so that a node would serve, and
+// build upon, a state with holes. Badger itself trips over some bad blocks.
+func verifyTables(db *badger.DB) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("verify tables: %v", p)
+		}
+	}()
+	return db.VerifyChecksum()
 }
 
 // Close closes the store. Nothing may be running.

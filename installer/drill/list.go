@@ -16,6 +16,7 @@ func All() []Drill {
 		power,
 		hubPower,
 		damage,
+		hubDamage,
 		winPower,
 		sticks,
 		couriers,
