@@ -2,26 +2,32 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
+	"filippo.io/age"
 	"github.com/spf13/cobra"
 
 	"shangu/agent/intake"
 	"shangu/agent/service"
 	"shangu/installer/host/cli"
 	"shangu/installer/host/local"
+	"shangu/installer/host/vault"
 	"shangu/schema/text"
 	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 // backedUp is what backup and restore print.
 type backedUp struct {
 	File  string `json:"file"`
 	Bytes int64  `json:"bytes"`
+	// Sealed: only the district and this machine can open it.
+	Sealed bool `json:"sealed"`
 	service.Manifest
 }
 
@@ -32,6 +38,9 @@ func backupCommand() *cobra.Command {
 			b, err := backup(args[0], func(w io.Writer) error { return d.Backup(ctx, w) })
 			if err != nil {
 				return err
+			}
+			if !b.Sealed {
+				fmt.Fprintln(cmd.ErrOrStderr(), text.New("agent.backup_plain"))
 			}
 			return cli.Print(cmd, b, func(w io.Writer) {
 				fmt.Fprintln(w, text.New("agent.backup_done", "file", b.File, "pending", b.Pending, "safe", b.Safe))
@@ -68,7 +77,12 @@ func backup(name string, write func(io.Writer) error) (b backedUp, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return b, said(err)
 	}
-	if b.Manifest, err = service.CheckBackup(f); err != nil {
+	plain, sealed, err := service.Unseal(f)
+	if err != nil {
+		return b, said(err)
+	}
+	b.Sealed = sealed
+	if b.Manifest, err = service.CheckBackup(plain); err != nil {
 		return b, said(err)
 	}
 	b.File = name
@@ -76,7 +90,9 @@ func backup(name string, write func(io.Writer) error) (b backedUp, err error) {
 }
 
 func restoreCommand() *cobra.Command {
+	var keyFile string
 	cmd := &cobra.Command{Use: "restore FILE", Short: "agent.cmd_restore", Args: cobra.ExactArgs(1)}
+	cmd.Flags().StringVar(&keyFile, "key-file", "", "agent.flag_key_file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		dir, err := cli.Dir(cmd)
 		if err != nil {
@@ -102,11 +118,29 @@ func restoreCommand() *cobra.Command {
 			return err
 		}
 		defer held.Release()
-		m, err := service.Restore(service.Options{Dir: dir, Version: cli.Version()}, f)
+		var given []age.Identity
+		if keyFile != "" {
+			k, err := vault.ReadKey(keyFile)
+			if err != nil {
+				return text.Wrap(err, "vault.bad_text")
+			}
+			given = append(given, seal.Identity{Key: k})
+		}
+		plain, sealed, err := service.Unseal(f, given...)
 		if err != nil {
 			return err
 		}
-		return cli.Print(cmd, backedUp{args[0], st.Size(), m}, func(w io.Writer) {
+		keep := func(k seal.Key) (seal.Key, error) {
+			if k.IsZero() {
+				return vault.Open(dir, service.KeyProbe, rand.Reader)
+			}
+			return k, vault.Adopt(dir, service.KeyProbe, k)
+		}
+		m, err := service.Restore(service.Options{Dir: dir, Keep: keep, Version: cli.Version()}, plain)
+		if err != nil {
+			return err
+		}
+		return cli.Print(cmd, backedUp{args[0], st.Size(), sealed, m}, func(w io.Writer) {
 			fmt.Fprintln(w, text.New("agent.restore_done", "dir", dir, "pending", m.Pending))
 		})
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"shangu/agent/service"
 	"shangu/installer/host/cli"
 	"shangu/installer/host/local"
+	"shangu/installer/host/vault"
 	"shangu/schema/text"
 )
 
@@ -64,7 +66,11 @@ func knock(cmd *cobra.Command, make bool, work func(context.Context, door) error
 	if err := service.MakeRoom(dir); err != nil {
 		return err
 	}
-	a, err := service.Open(service.Options{Dir: dir, Version: cli.Version(), Built: built()})
+	key, err := vault.Open(dir, service.KeyProbe, rand.Reader)
+	if err != nil {
+		return err
+	}
+	a, err := service.Open(service.Options{Dir: dir, Key: key, Version: cli.Version(), Built: built()})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@
 //	quarantine  what the district could not take, and what became of it
 //	verify   journal and store against each other
 //	backup   all that the store cannot do without, into a file
+//	key      the key that the data is sealed under
 //	restore  a data directory from such a file
 //
 // Each command has a file of its own. All but run and restore ask the service that runs on
@@ -65,6 +66,6 @@ func built() time.Time {
 func root() *cobra.Command {
 	c := cli.New("agent", "agent.cmd_root")
 	c.AddCommand(runCommand(), enrollCommand(), importCommand(), exportCommand(),
-		syncCommand(), bundleCommand(), statusCommand(), dateCommand(), digestCommand(), quarantineCommand(), verifyCommand(), backupCommand(), restoreCommand())
+		syncCommand(), bundleCommand(), statusCommand(), dateCommand(), digestCommand(), quarantineCommand(), verifyCommand(), backupCommand(), keyCommand(), restoreCommand())
 	return c
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"shangu/installer/host/local"
 	"shangu/installer/host/logs"
 	hostservice "shangu/installer/host/service"
+	"shangu/installer/host/vault"
 	"shangu/schema/text"
 	"shangu/sync/link"
 )
@@ -82,11 +84,16 @@ func run(ctx context.Context, dir, listen string, users []string, line line, lev
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
+	key, err := vault.Open(dir, service.KeyProbe, rand.Reader)
+	if err != nil {
+		log.Error("the data cannot be unlocked", "err", err.Error())
+		return err
+	}
 	page, err := web.Listen(listen)
 	if err != nil {
 		return err
 	}
-	a, err := service.Open(line.apply(service.Options{Dir: dir, Version: cli.Version(), Built: built(), Log: log.Logger}))
+	a, err := service.Open(line.apply(service.Options{Dir: dir, Key: key, Version: cli.Version(), Built: built(), Log: log.Logger}))
 	if err != nil {
 		return errors.Join(err, page.Close())
 	}

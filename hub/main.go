@@ -30,7 +30,7 @@ func root() *cobra.Command {
 	root := cli.New("hub", "hub.cmd_root")
 	root.AddCommand(initCommand(), serveCommand(), statusCommand(), nodeCommand(), districtCommand(),
 		tokenCommand(), deviceCommand(), digestCommand(), reportCommand(), quarantineCommand(), bundleCommand(), packCommand(),
-		backupCommand(), restoreCommand(), benchCommand())
+		backupCommand(), restoreCommand(), benchCommand(), keyCommand())
 	return root
 }
 

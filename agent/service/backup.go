@@ -2,6 +2,7 @@ package service
 
 import (
 	"archive/tar"
+	"bufio"
 	"compress/gzip"
 	"context"
 	"encoding/hex"
@@ -16,10 +17,14 @@ import (
 	"strings"
 	"time"
 
+	"filippo.io/age"
+
 	"shangu/agent/store"
+	"shangu/installer/host/vault"
 	"shangu/schema/text"
 	"shangu/sync/disk"
 	"shangu/sync/identity"
+	"shangu/sync/seal"
 )
 
 // A backup is a gzipped tar: backup.json, a Manifest, first; the small files of
@@ -29,6 +34,8 @@ import (
 const (
 	manifestFile = "backup.json"
 	backupFormat = 1
+	// dataKeyFile is the key that the store's files are sealed under.
+	dataKeyFile = vault.BackupKeyFile
 )
 
 // smallFiles of the data directory are in a backup, those that there are. A
@@ -65,7 +72,11 @@ func (a *Agent) Backup(ctx context.Context, w io.Writer) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	sealed, err := a.sealTo(w)
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	z, err := gzip.NewWriterLevel(sealed, gzip.BestSpeed)
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
@@ -80,8 +91,14 @@ func (a *Agent) Backup(ctx context.Context, w io.Writer) error {
 	if err := put(manifestFile, int64(len(m)), strings.NewReader(string(m))); err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
+	if !a.o.Key.IsZero() {
+		k := vault.Format(a.o.Key)
+		if err := put(dataKeyFile, int64(len(k)), strings.NewReader(k)); err != nil {
+			return fmt.Errorf("back up: %w", err)
+		}
+	}
 	for _, name := range smallFiles {
-		b, err := os.ReadFile(a.path(name))
+		b, err := a.files.Read(a.path(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -96,11 +113,50 @@ func (a *Agent) Backup(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(t.Close(), z.Close()); err != nil {
+	if err := errors.Join(t.Close(), z.Close(), sealed.Close()); err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
 	a.o.Log.Info("backup written", "pending", st.Pending, "safe", st.Safe)
 	return nil
+}
+
+// sealTo seals a backup to the district, which can open it for a school whose
+// computer is gone, and to this machine, which needs nothing for it. A machine
+// that knows no district yet would seal it to itself alone, and lose it with
+// itself: its backups are not sealed, and whoever made one is told.
+func (a *Agent) sealTo(w io.Writer) (io.WriteCloser, error) {
+	cr := a.loadCredentials()
+	if a.o.Key.IsZero() || cr == nil || cr.Recipient == "" {
+		return unsealed{w}, nil
+	}
+	district, err := age.ParseX25519Recipient(cr.Recipient)
+	if err != nil {
+		return nil, err
+	}
+	return age.Encrypt(w, district, seal.Recipient{Key: a.o.Key}, vault.Here{Dir: a.o.Dir, Key: a.o.Key})
+}
+
+// unsealed is a backup that is not sealed.
+type unsealed struct{ io.Writer }
+
+// Close implements io.Closer.
+func (unsealed) Close() error { return nil }
+
+// Unseal opens a backup, sealed or not, with the keys that a person gives and
+// those of this machine, and says whether it was sealed.
+func Unseal(r io.Reader, given ...age.Identity) (plain io.Reader, sealed bool, err error) {
+	br := bufio.NewReaderSize(r, 64<<10)
+	if b, err := br.Peek(seal.StreamMagic); err != nil || !seal.IsStream(b) {
+		return br, false, nil
+	}
+	plain, err = age.Decrypt(br, append(given, vault.Here{})...)
+	if _, other := errors.AsType[*age.NoIdentityMatchError](err); other {
+		return nil, true, text.Wrap(err, "agent.backup_sealed")
+	}
+	if err != nil {
+		return nil, true, text.Wrap(err, "agent.backup_damaged")
+	}
+	return plain, true, nil
 }
 
 // CheckBackup reads a backup to its end.
@@ -139,7 +195,7 @@ func readBackup(r io.Reader, take func(name string, r io.Reader) error) (m Manif
 			continue
 		}
 		inStore := strings.HasPrefix(h.Name, storeDir+"/") && filepath.IsLocal(filepath.FromSlash(h.Name))
-		if h.Typeflag != tar.TypeReg || !inStore && !slices.Contains(smallFiles, h.Name) {
+		if h.Typeflag != tar.TypeReg || !inStore && h.Name != dataKeyFile && !slices.Contains(smallFiles, h.Name) {
 			return m, damaged(fmt.Errorf("%q does not belong there", h.Name))
 		}
 		key = key || h.Name == keyFile
@@ -185,9 +241,29 @@ func Restore(o Options, r io.Reader) (m Manifest, err error) {
 			os.RemoveAll(part)
 		}
 	}()
-	m, err = readBackup(r, func(name string, r io.Reader) error { return unpack(filepath.Join(part, filepath.FromSlash(name)), r) })
+	m, err = readBackup(r, func(name string, r io.Reader) (err error) {
+		if name == dataKeyFile { // goes to nobody but the operating system
+			b, err := io.ReadAll(io.LimitReader(r, 1<<10))
+			if err == nil {
+				o.Key, err = vault.Parse(string(b))
+			}
+			return err
+		}
+		return unpack(filepath.Join(part, filepath.FromSlash(name)), r)
+	})
 	if err != nil {
 		return m, err
+	}
+	if o.Keep != nil {
+		if o.Key, err = o.Keep(o.Key); err != nil {
+			return m, err
+		}
+	}
+	files := seal.Files{Key: o.Key}
+	for _, name := range smallFiles { // they are plain in a backup
+		if _, err := files.Read(filepath.Join(part, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return m, fmt.Errorf("restore %s: %w", name, err)
+		}
 	}
 	if err := renewStore(part, o); err != nil {
 		return m, err
@@ -204,7 +280,7 @@ func Restore(o Options, r io.Reader) (m Manifest, err error) {
 // renewStore opens an unpacked store, which rebuilds its documents, reads all of
 // it once and gives it a new epoch.
 func renewStore(dir string, o Options) error {
-	key, err := os.ReadFile(filepath.Join(dir, keyFile))
+	key, err := seal.Files{Key: o.Key}.Read(filepath.Join(dir, keyFile))
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
@@ -213,7 +289,7 @@ func renewStore(dir string, o Options) error {
 		return text.Wrap(err, "agent.backup_damaged")
 	}
 	s, err := store.Open(filepath.Join(dir, storeDir), store.Options{
-		Device: k.Device(), Version: o.Version, Now: o.Now, Rand: o.Rand, Log: o.Log,
+		Device: k.Device(), Version: o.Version, Now: o.Now, Rand: o.Rand, Log: o.Log, Key: o.Key,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"shangu/agent/store"
+	"shangu/installer/host/vault"
 	"shangu/sync/identity"
 	"shangu/sync/link"
 	"shangu/sync/seal"
@@ -40,8 +41,11 @@ const (
 
 // Options are what an Agent needs from outside.
 type Options struct {
-	Dir     string
-	Key     seal.Key // seals what lies in Dir, as installer/host/vault keeps it; the zero key leaves it plain
+	Dir string
+	Key seal.Key // seals what lies in Dir, as installer/host/vault keeps it; the zero key leaves it plain
+	// Keep, for Restore, has the operating system keep the key that a backup
+	// brought, or make one where it brought none; nil: the backup's is used.
+	Keep    func(seal.Key) (seal.Key, error)
 	Version string
 	Built   time.Time        // when the program was built; its clock is never believed to be earlier
 	Log     *slog.Logger     // discards if nil
@@ -91,6 +95,21 @@ func Exists(dir string) bool {
 	return err == nil
 }
 
+// KeyProbe is the file by which the vault knows whether a directory has data.
+const KeyProbe = keyFile
+
+// keepRecovery writes the data key's recovery copy once the district is known.
+func (a *Agent) keepRecovery(cr *link.Credentials) {
+	if a.o.Key.IsZero() || cr == nil || cr.Recipient == "" || vault.HasRecovery(a.o.Dir) {
+		return
+	}
+	err := vault.SaveRecovery(a.o.Dir, cr.Recipient, vault.Recovery{
+		Key: vault.Format(a.o.Key), School: cr.School, Device: identity.FormatDevice(a.key.Device())})
+	if err != nil {
+		a.o.Log.Warn("the data key's recovery copy was not written", "err", err.Error())
+	}
+}
+
 // Open opens the data directory, or makes one. The caller holds its lock.
 func Open(o Options) (*Agent, error) {
 	o = o.withDefaults()
@@ -119,6 +138,7 @@ func Open(o Options) (*Agent, error) {
 	}
 	a.store.Tend()
 	// No connection is opened yet, but what the month has carried is known.
+	a.keepRecovery(a.loadCredentials())
 	if cr := a.loadCredentials(); cr != nil && len(a.enrolment.Hubs) > 0 {
 		if a.link, err = link.Open(a.linkConfig(a.enrolment.Hubs), cr); err != nil {
 			o.Log.Warn("credentials cannot be used", "err", err.Error())

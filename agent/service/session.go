@@ -129,6 +129,7 @@ func (a *Agent) meet(ctx context.Context, config link.Config, e enrolment) (*lin
 	if err := cr.Save(a.path(credentialsFile), a.files); err != nil {
 		return nil, err
 	}
+	a.keepRecovery(cr)
 	a.o.Log.Info("enrolled", "school", cr.School)
 	return cr, nil
 }

@@ -110,6 +110,7 @@ func (n *Node) door() http.Handler {
 		return Status{Status: n.Cluster.Status(r.Context()), Version: n.opts.Version}, nil
 	})
 	handle("POST /v1/token", n.token)
+	handle("POST /v1/key/open", n.openKey)
 	handle("POST /v1/district", n.loadDistrict)
 	handle("POST /v1/node/remove", func(r *http.Request) (any, error) {
 		return nil, n.Cluster.RemoveNode(r.Context(), r.FormValue("id"))

@@ -1,7 +1,11 @@
 package node
 
 import (
+	"bytes"
 	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net/http"
 	"path/filepath"
 
 	"shangu/installer/host/vault"
@@ -29,4 +33,19 @@ func (f KeyOf) files(dir string) (seal.Files, error) {
 	}
 	k, err := f(dir)
 	return seal.Files{Key: k}, err
+}
+
+// openKey reads the data key of a school's computer out of its recovery copy, or
+// of the beginning of a backup, which the request's body is in JSON.
+func (n *Node) openKey(r *http.Request) (any, error) {
+	var b []byte
+	if err := json.NewDecoder(io.LimitReader(r.Body, 2*vault.MaxRecovery)).Decode(&b); err != nil {
+		return nil, err
+	}
+	rec, err := vault.OpenRecovery(bytes.NewReader(b), n.Secrets.Sealing)
+	if err != nil {
+		return nil, err
+	}
+	n.opts.Log.Warn("the data key of a school's computer was read", "school", rec.School, "device", rec.Device)
+	return rec, nil
 }

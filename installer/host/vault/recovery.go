@@ -1,13 +1,17 @@
 package vault
 
 import (
+	"archive/tar"
+	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
@@ -22,8 +26,8 @@ import (
 // whose `hub key open` reads it. It is of no use to anybody else.
 const RecoveryFile = "key.recovery"
 
-// maxRecovery bounds the file in bytes.
-const maxRecovery = 16 << 10
+// MaxRecovery is how much of a file OpenRecovery needs, in bytes.
+const MaxRecovery = 256 << 10
 
 // Recovery is what the file holds.
 type Recovery struct {
@@ -62,17 +66,57 @@ func HasRecovery(dir string) bool {
 	return err == nil
 }
 
-// OpenRecovery reads a recovery copy with the district's identity.
-func OpenRecovery(r io.Reader, with age.Identity) (rec Recovery, k seal.Key, err error) {
-	plain, err := age.Decrypt(armor.NewReader(io.LimitReader(r, maxRecovery)), with)
-	if err == nil {
-		err = json.NewDecoder(io.LimitReader(plain, maxRecovery)).Decode(&rec)
+// OpenRecovery reads a recovery copy, or the beginning of an agent's sealed
+// backup, with the district's identity.
+func OpenRecovery(r io.Reader, with age.Identity) (rec Recovery, err error) {
+	br := bufio.NewReader(io.LimitReader(r, MaxRecovery))
+	if b, _ := br.Peek(seal.StreamMagic); seal.IsStream(b) {
+		err = backupKey(br, with, &rec)
+	} else {
+		var plain io.Reader
+		if plain, err = age.Decrypt(armor.NewReader(br), with); err == nil {
+			err = json.NewDecoder(plain).Decode(&rec)
+		}
 	}
 	if err == nil {
-		k, err = Parse(rec.Key)
+		_, err = Parse(rec.Key)
 	}
 	if err != nil {
-		return rec, k, text.Wrap(err, "vault.bad_recovery")
+		return rec, text.Wrap(err, "vault.bad_recovery")
 	}
-	return rec, k, nil
+	return rec, nil
+}
+
+// BackupKeyFile is the file of a backup, after the one that says whose it is,
+// that holds the data key.
+const BackupKeyFile = "data.key"
+
+// backupKey reads no more of a backup than its first files.
+func backupKey(r io.Reader, with age.Identity, rec *Recovery) error {
+	plain, err := age.Decrypt(r, with)
+	if err != nil {
+		return err
+	}
+	z, err := gzip.NewReader(plain)
+	if err != nil {
+		return err
+	}
+	for t := tar.NewReader(z); ; {
+		h, err := t.Next()
+		if err != nil {
+			return err
+		}
+		b, err := io.ReadAll(io.LimitReader(t, 64<<10))
+		switch {
+		case err != nil:
+			return err
+		case h.Name == BackupKeyFile:
+			rec.Key = string(b)
+			return nil
+		case strings.HasSuffix(h.Name, ".json"):
+			if err := json.Unmarshal(b, rec); err != nil {
+				return err
+			}
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"strings"
 
+	"shangu/schema/text"
 	"shangu/sync/identity"
 	"shangu/sync/seal"
 )
@@ -26,6 +27,15 @@ func Format(k seal.Key) string {
 		groups = append(groups, s[:4])
 	}
 	return strings.Join(append(groups, s), "-")
+}
+
+// FromArgs reads a key that was typed, in one argument or in several.
+func FromArgs(args []string) (seal.Key, error) {
+	k, err := Parse(strings.Join(args, ""))
+	if err != nil {
+		return k, text.Wrap(err, "vault.bad_text")
+	}
+	return k, nil
 }
 
 // Parse reads a key's text, whatever became of its case, blanks and hyphens. It
