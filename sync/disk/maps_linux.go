@@ -3,7 +3,10 @@ package disk
 import (
 	"errors"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
+	"time"
 	_ "unsafe" // for go:linkname
 
 	"golang.org/x/sys/unix"
@@ -34,12 +37,31 @@ func init() {
 	bare := mapper.mmap
 	mapper.mmap = func(addr, length uintptr, prot, flags, fd int, offset int64) (uintptr, error) {
 		if prot&unix.PROT_WRITE != 0 && flags&unix.MAP_SHARED != 0 && fd >= 0 {
-			if err := fillHoles(fd, offset+int64(length)); err != nil {
+			err := fillHoles(fd, offset+int64(length))
+			for ; IsFull(err) && isTable(fd); err = fillHoles(fd, offset+int64(length)) {
+				if err := unix.Ftruncate(fd, offset+int64(length)); err != nil {
+					return 0, os.NewSyscallError("ftruncate", err)
+				}
+				time.Sleep(forRoom)
+			}
+			if err != nil {
 				return 0, err
 			}
 		}
 		return bare(addr, length, prot, flags, fd, offset)
 	}
+}
+
+// forRoom is how long a table without room waits before it is tried again.
+const forRoom = 500 * time.Millisecond
+
+// isTable reports whether a file is a table of Badger's. Its compaction drops
+// the error of a table that could not be made, and then deletes what went into it:
+// documents would be gone. So making one waits for room instead; it happens in
+// goroutines of Badger's own.
+func isTable(fd int) bool {
+	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	return err == nil && strings.HasSuffix(name, ".sst")
 }
 
 // fillHoles gives an open file all blocks up to size. A file that had none and
