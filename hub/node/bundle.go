@@ -149,6 +149,11 @@ func (n *Node) takeBundle(ctx context.Context, src io.ReaderAt, size int64, repl
 	if err := n.converse(ctx, f, head, down, to, reply, &b); err != nil {
 		return b, err
 	}
+	if down.Refusal == "" {
+		beat := c.Aged(now)
+		beat.Pending -= min(beat.Pending, b.Entries) // what it had waiting besides
+		n.heard(session.Caller{Device: c.Device, School: head.School}, now, beat)
+	}
 	b.Reply = bundle.NameOf(bundle.Down, head.School, c.Chain(), uint64(max(0, now))).String()
 	n.opts.Log.Info("bundle taken", "school", b.School, "device", b.Device, "number", b.Number, "entries", b.Entries,
 		"applied", b.Applied, "known", b.Known, "again", b.Again, "enrolled", b.Enrolled, "refused", b.Refused)
@@ -295,9 +300,6 @@ func (h *byHand) Exchange(ctx context.Context, request []byte) ([]byte, error) {
 	if a.Err != nil {
 		return nil, a.Err
 	}
-	beat := a.Beat
-	beat.Pending -= min(beat.Pending, a.Entries)
-	n.heard(h.caller, now, beat)
 	return a.Body, nil
 }
 

@@ -18,6 +18,7 @@ func TestTermWithoutLink(t *testing.T) {
 	if err := os.Mkdir(stick, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	b.take(dir, "roster", "roster.xlsx")
 	b.fails("学校包", "agent", "bundle", "export", stick, "--dir", dir, "--lang", "zh")
 	b.must("hub", "pack", "--school", deviceSchool, stick, "--dir", h.Dirs[0])
 	b.must("agent", "enroll", "--pack", filepath.Join(stick, deviceSchool+".sgpk"), "--dir", dir)
@@ -107,6 +108,6 @@ func TestTermWithoutLink(t *testing.T) {
 	}
 	b.must("hub", "device", "revoke", st.Device, "--dir", h.Dirs[0])
 	export()
-	b.fails("停用", "hub", "bundle", "import", stick, "--reply", stick, "--dir", h.Dirs[0], "--lang", "zh", "--json")
+	b.fails("没有收下", "hub", "bundle", "import", stick, "--reply", stick, "--dir", h.Dirs[0], "--lang", "zh", "--json")
 	b.fails("停用", "agent", "bundle", "import", stick, "--dir", dir, "--lang", "zh")
 }

@@ -32,11 +32,11 @@ type Carried struct {
 // Chain is the chain that the entries belong to.
 func (c *Carried) Chain() change.ChainID { return frame.ChainOf(c.Device, c.Epoch) }
 
-// aged is the heartbeat as the agent would send it now, were it here: the time
+// Aged is the heartbeat as the agent would send it now, were it here: the time
 // on the way is no error of its clock. Only a clock that runs ahead of the hub's,
 // or says a time before one that the agent knows to have passed, is taken to be
 // wrong, by all the difference.
-func (c *Carried) aged(now int64) Heartbeat {
+func (c *Carried) Aged(now int64) Heartbeat {
 	b := c.Beat
 	if sent := b.At + c.Offset; c.Trusted <= sent && sent <= now {
 		b.At += now - sent
@@ -84,7 +84,7 @@ const (
 // asked for. now is the hub's unix seconds. An error means that the hub could not
 // serve it or that the bytes are none: doing it again is harmless.
 func Deliver(ctx context.Context, c *Carried, packs func() ([]byte, error), t Transport, now int64, budget int, take func(*Said) error) (Delivery, error) {
-	d := deliverer{c: c, transport: t, take: take, beat: c.aged(now), budget: budget, confirmed: c.Confirmed.Seq, cursor: c.Cursor}
+	d := deliverer{c: c, transport: t, take: take, beat: c.Aged(now), budget: budget, confirmed: c.Confirmed.Seq, cursor: c.Cursor}
 	err := d.run(ctx, packs)
 	return d.report, err
 }
