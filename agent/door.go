@@ -23,6 +23,7 @@ type door interface {
 	Status(context.Context) (service.Status, error)
 	Digest(context.Context) (map[string]map[string]string, error)
 	Quarantine(ctx context.Context, settled bool) ([]service.Quarantined, error)
+	Receipt(ctx context.Context, date, id string) (service.DaySheet, error)
 	Sync(ctx context.Context, timeout time.Duration) error
 	Enrol(ctx context.Context, hubs []string, token string) (service.Enrolled, error)
 	EnrolPack(ctx context.Context, pack []byte) (service.Enrolled, error)

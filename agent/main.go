@@ -11,6 +11,7 @@
 //	date     today's date, and its confirmation
 //	digest   digests by kind and month
 //	quarantine  what the district could not take, and what became of it
+//	receipt  the sheet of a day: what is safe, with its codes
 //	verify   journal and store against each other
 //	backup   all that the store cannot do without, into a file
 //	key      the key that the data is sealed under
@@ -66,6 +67,6 @@ func built() time.Time {
 func root() *cobra.Command {
 	c := cli.New("agent", "agent.cmd_root")
 	c.AddCommand(runCommand(), enrollCommand(), importCommand(), exportCommand(),
-		syncCommand(), bundleCommand(), statusCommand(), dateCommand(), digestCommand(), quarantineCommand(), verifyCommand(), backupCommand(), keyCommand(), restoreCommand())
+		syncCommand(), bundleCommand(), statusCommand(), dateCommand(), digestCommand(), quarantineCommand(), receiptCommand(), verifyCommand(), backupCommand(), keyCommand(), restoreCommand())
 	return c
 }

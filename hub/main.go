@@ -9,6 +9,7 @@
 //	hub token, hub device ...    who may come in (devices.go)
 //	hub digest, hub report ...   what the hub holds (reports.go)
 //	hub quarantine ...           entries that broke a rule (quarantine.go)
+//	hub audit, hub receipt       who changed what, and what a code covers (audit.go, receipt.go)
 //	hub bundle, hub pack         schools that come by stick (bundle.go)
 //	hub backup, hub restore      (backup.go)
 //	hub bench                    what this machine can take (bench.go)
@@ -29,7 +30,7 @@ func main() { os.Exit(cli.Main(root())) }
 func root() *cobra.Command {
 	root := cli.New("hub", "hub.cmd_root")
 	root.AddCommand(initCommand(), serveCommand(), statusCommand(), nodeCommand(), districtCommand(),
-		tokenCommand(), deviceCommand(), digestCommand(), reportCommand(), quarantineCommand(), bundleCommand(), packCommand(),
+		tokenCommand(), deviceCommand(), digestCommand(), reportCommand(), quarantineCommand(), auditCommand(), receiptCommand(), bundleCommand(), packCommand(),
 		backupCommand(), restoreCommand(), benchCommand(), keyCommand())
 	return root
 }

@@ -44,6 +44,11 @@ func (c *Client) Quarantine(ctx context.Context, settled bool) (q []Quarantined,
 	return q, c.ask(ctx, "GET", path, nil, &q)
 }
 
+// Receipt makes the sheet of a day, What of its records as codes.
+func (c *Client) Receipt(ctx context.Context, date, id string) (s DaySheet, err error) {
+	return s, c.ask(ctx, "GET", "/v1/receipt?"+url.Values{"date": {date}, "id": {id}}.Encode(), nil, &s)
+}
+
 // Sync holds sessions until nothing is pending.
 func (c *Client) Sync(ctx context.Context, timeout time.Duration) error {
 	return c.ask(ctx, "POST", "/v1/sync?timeout="+timeout.String(), nil, &struct{}{})

@@ -24,6 +24,7 @@ import (
 //
 //	GET  /v1/status                              Status, last_error as a code
 //	GET  /v1/digest                              kind, month, hex
+//	GET  /v1/receipt?date=&id=                   DaySheet, what as codes
 //	POST /v1/sync?timeout=60s
 //	POST /v1/enroll          enrolment           Enrolled
 //	POST /v1/pack            a school pack       Enrolled
@@ -101,6 +102,9 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 	handle("GET /v1/status", func(r *http.Request) (any, error) { return a.Status(r.Context()) })
 	handle("GET /v1/digest", func(r *http.Request) (any, error) { return a.Digest(r.Context()) })
 	handle("GET /v1/quarantine", func(r *http.Request) (any, error) { return a.Quarantine(r.Context(), r.FormValue("all") != "") })
+	handle("GET /v1/receipt", func(r *http.Request) (any, error) {
+		return a.Receipt(r.Context(), r.FormValue("date"), r.FormValue("id"))
+	})
 	handle("POST /v1/sync", func(r *http.Request) (any, error) {
 		timeout, err := time.ParseDuration(r.FormValue("timeout"))
 		if err != nil {

@@ -18,6 +18,27 @@ type Notice struct {
 // slowClock is how far the machine's clock may be off before the clerk is told.
 const slowClock = 2 * time.Minute
 
+// mendShown is for how long the clerk is told of a day that was mended, and
+// mendsShown of how many.
+const (
+	mendShown  = 7 * 24 * time.Hour
+	mendsShown = 3
+)
+
+// lately picks the mended days that the clerk is still told of.
+func (a *Agent) lately(all []Mended) (out []Mended) {
+	if len(all) == 0 {
+		return nil
+	}
+	since := a.o.Now().Add(-mendShown).UTC().Format(time.RFC3339)
+	for _, m := range all[max(0, len(all)-mendsShown):] {
+		if m.At >= since {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // notices is what the clerk should know besides how much waits and how much is
 // safe, gravest first. It is the one list: page, `agent status` and its JSON
 // show what is added here. It must be cheap, for the page asks at each reload,
@@ -36,6 +57,19 @@ func (a *Agent) notices(s Status) []Notice {
 		} else {
 			add(web.Bad, "agent.notice_disk_what", "free", web.Size(s.DiskFree), "what", what)
 		}
+	}
+	if n := len(s.Days.Differing); n > 0 {
+		add(web.Warn, "agent.notice_differ", "n", n, "first", s.Days.Differing[0])
+	}
+	if d := s.Days; d.Total > 0 {
+		add(web.Note, "agent.notice_days", "safe", d.Safe, "total", d.Total)
+	}
+	for _, m := range a.lately(s.Days.Mended) {
+		id := "agent.notice_fetched"
+		if m.Sent {
+			id = "agent.notice_resent"
+		}
+		add(web.Note, id, "day", m.Day)
 	}
 	if s.Rebuilt != "" {
 		add(web.Note, "agent.notice_rebuilt")

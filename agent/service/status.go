@@ -35,7 +35,46 @@ type Status struct {
 	Boot        uint32         `json:"boot"`
 	Data        Data           `json:"data"`
 	Rebuilt     string         `json:"rebuilt,omitempty"` // why the documents were rebuilt at this start
-	Notices     []Notice       `json:"notices"`           // gravest first; text as a code, as in LastError
+	Days        Days           `json:"days"`
+	Notices     []Notice       `json:"notices"` // gravest first; text as a code, as in LastError
+}
+
+// Days says of which days all records are safe at the district.
+type Days struct {
+	Total     int      `json:"total"`     // days that the school has records of
+	Safe      int      `json:"safe"`      // all of whose records the district gave receipts for
+	Waiting   []string `json:"waiting"`   // yyyy-mm-dd, with records that wait
+	Differing []string `json:"differing"` // yyyy-mm-dd, in months that school and district hold differently
+	Checked   string   `json:"checked"`   // RFC 3339: when all digests agreed last, "" if never
+	Mended    []Mended `json:"mended"`    // days that differed and were mended, the latest last
+}
+
+// Mended is a day that differed.
+type Mended struct {
+	Day  string `json:"day"`
+	At   string `json:"at"`   // RFC 3339
+	Sent bool   `json:"sent"` // the district lacked something and got it again; else this computer did
+}
+
+func (a *Agent) days() Days {
+	d, err := a.store.Days()
+	if err != nil {
+		a.o.Log.Warn("days cannot be counted", "err", err.Error())
+	}
+	out := Days{Total: d.Total, Safe: d.Safe(), Waiting: []string{}, Differing: []string{}, Mended: []Mended{}}
+	for _, day := range d.Waiting {
+		out.Waiting = append(out.Waiting, day.String())
+	}
+	for _, day := range d.Differing {
+		out.Differing = append(out.Differing, day.String())
+	}
+	for _, m := range d.Mended {
+		out.Mended = append(out.Mended, Mended{m.Day.String(), time.Unix(m.At, 0).UTC().Format(time.RFC3339), m.Sent})
+	}
+	if d.Checked != 0 {
+		out.Checked = time.Unix(d.Checked, 0).UTC().Format(time.RFC3339)
+	}
+	return out
 }
 
 // Data is what crossed the line in this calendar month, in bytes as the line's
@@ -56,6 +95,7 @@ type Data struct {
 // Status reads where the agent stands, LastError and Notices as codes.
 func (a *Agent) Status(context.Context) (Status, error) {
 	s := a.stand()
+	s.Days = a.days()
 	s.Notices = a.notices(s)
 	if s.Notices == nil {
 		s.Notices = []Notice{}

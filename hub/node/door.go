@@ -35,6 +35,10 @@ import (
 //	GET  /v1/quarantine?all=1            []Quarantined
 //	GET  /v1/quarantine/show?school=&id= Quarantined
 //	GET  /v1/backup                      a backup
+//	GET  /v1/audit/verify                Proof
+//	GET  /v1/audit/show?school=&device=&doc=&from=&to=  lines of Audited
+//	GET  /v1/audit/export                lines: number, hash, record
+//	GET  /v1/receipt?code=               Covered
 //	POST /v1/bundle      a bundle        the reply to it, and Bundle in a header
 //	POST /v1/pack        PackRequest     a school pack
 //
@@ -54,7 +58,8 @@ const StaleHeader = "Shangu-Stale"
 // Status is the answer of /v1/status, and with --json of `hub status`.
 type Status struct {
 	cluster.Status
-	Version string `json:"version"`
+	Version string    `json:"version"`
+	Audit   AuditHead `json:"audit"` // how far this node's audit trail goes
 }
 
 // TokenRequest asks for a one-time token.
@@ -107,7 +112,7 @@ func (n *Node) door() http.Handler {
 		n.report(w, r)
 	})
 	handle("GET /v1/status", func(r *http.Request) (any, error) {
-		return Status{Status: n.Cluster.Status(r.Context()), Version: n.opts.Version}, nil
+		return Status{Status: n.Cluster.Status(r.Context()), Version: n.opts.Version, Audit: auditHead(n.State.TrailHead())}, nil
 	})
 	handle("POST /v1/token", n.token)
 	handle("POST /v1/key/open", n.openKey)
@@ -122,6 +127,10 @@ func (n *Node) door() http.Handler {
 	m.HandleFunc("GET /v1/backup", n.backup)
 	m.HandleFunc("POST /v1/bundle", n.importBundle)
 	m.HandleFunc("POST /v1/pack", n.pack)
+	read("GET /v1/audit/verify", func(*http.Request) (any, error) { return n.proveTrail() })
+	m.HandleFunc("GET /v1/audit/show", n.showAudit)
+	m.HandleFunc("GET /v1/audit/export", n.exportAudit)
+	read("GET /v1/receipt", func(r *http.Request) (any, error) { return n.verifyCode(r.FormValue("code")) })
 	read("GET /v1/devices", func(*http.Request) (any, error) { return n.State.Devices() })
 	read("GET /v1/digest", func(r *http.Request) (any, error) { return n.digest(r.FormValue("school")) })
 	read("GET /v1/quarantine", func(r *http.Request) (any, error) {

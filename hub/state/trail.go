@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -53,6 +54,8 @@ type Record struct {
 	// Body is the pack; for WhatAuthor the entries, each in canonical bytes
 	// after its length as a uvarint; else the command as it was in the log.
 	Body []byte
+
+	raw []byte // as it is kept, without the hash
 }
 
 func (r *Record) walk(w *wire) {
@@ -74,6 +77,12 @@ func (r *Record) walk(w *wire) {
 func (r *Record) Place() session.Place {
 	return session.Place{N: r.N, Time: r.Time, Head: [8]byte(r.Hash[:8])}
 }
+
+// Stamp is the record's time as RFC 3339.
+func (r *Record) Stamp() string { return time.Unix(r.Time, 0).UTC().Format(time.RFC3339) }
+
+// Bytes are the record as the trail hashes it.
+func (r *Record) Bytes() []byte { return r.raw }
 
 // nextHead is the trail's hash after one more record.
 func nextHead(head [32]byte, record []byte) (next [32]byte) {
@@ -134,7 +143,7 @@ func readRecord(n uint64, v []byte) (*Record, error) {
 	if err := decode(v[sha256.Size:], r); err != nil {
 		return nil, fmt.Errorf("audit record %d: %w", n, err)
 	}
-	r.N, r.Hash = n, [32]byte(v)
+	r.N, r.Hash, r.raw = n, [32]byte(v), v[sha256.Size:]
 	return r, nil
 }
 

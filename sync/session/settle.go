@@ -148,5 +148,8 @@ func (s *settler) compare(p *response) error {
 		return err
 	}
 	s.Differ, s.Compared = differing(own, p.buckets), true
+	if err := s.store.Compared(s.Differ); err != nil {
+		return fmt.Errorf("note which digests differ: %w", err)
+	}
 	return nil
 }
