@@ -26,6 +26,9 @@ func All() []Drill {
 		unplugged,
 		stickMonths,
 		stickCuts,
+		audit,
+		mend,
+		receipts,
 	}
 }
 
