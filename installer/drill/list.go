@@ -29,6 +29,7 @@ func All() []Drill {
 		audit,
 		mend,
 		receipts,
+		rest,
 	}
 }
 

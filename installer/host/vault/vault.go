@@ -8,7 +8,7 @@
 //
 // vault.json beside it says which key the directory's data is sealed under, so
 // that a wrong or missing key is found out before anything is opened: what
-// heals damage must never run on data that is only locked. DESIGN.md says what
+// heals damage must never run on data that is only locked. sync/seal/DESIGN.md says what
 // this protects from, what it does not, and how a lost key comes back.
 package vault
 
