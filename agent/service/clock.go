@@ -80,10 +80,10 @@ func (c *clock) nowLocked() (t time.Time, sound bool) {
 			best = t
 		}
 	}
-	if best.IsZero() {
+	if best.IsZero() || best.Sub(known) >= longestOff {
 		return known, false
 	}
-	return best, best.Sub(known) < longestOff
+	return best, true
 }
 
 // longestOff is how long a school's computer may have been off before its date is
