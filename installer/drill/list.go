@@ -16,6 +16,7 @@ func All() []Drill {
 		links,
 		portal,
 		access,
+		revoked,
 		power,
 		hubPower,
 		damage,
