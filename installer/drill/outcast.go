@@ -102,12 +102,12 @@ type asker struct {
 	node  int
 	fresh bool
 	link  *link.Link
-	sent  chan struct{} // gets a word whenever bytes go out and somebody waits for it
+	sent  chan struct{} // holds a word once bytes have gone out
 }
 
 // open opens the connection and asks once, so that there is a ticket.
 func (a *asker) open(ctx context.Context, addr string) (err error) {
-	a.sent = make(chan struct{})
+	a.sent = make(chan struct{}, 1)
 	if a.link, err = link.Open(link.Config{Hubs: []string{"https://" + addr}, Key: a.key, Dial: a.dial}, a.grant); err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (a *asker) open(ctx context.Context, addr string) (err error) {
 
 // run asks until ctx ends.
 func (a *asker) run(ctx context.Context) {
-	pause := time.NewTicker(10 * time.Millisecond)
+	pause := time.NewTicker(50 * time.Millisecond)
 	defer pause.Stop()
 	for ctx.Err() == nil {
 		got := a.ask(ctx)
@@ -146,7 +146,10 @@ func (a *asker) ask(ctx context.Context) answer {
 
 func (a *asker) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-	return &outgoing{c, a.sent}, err
+	if err != nil {
+		return nil, err
+	}
+	return &outgoing{c, a.sent}, nil
 }
 
 // outgoing is a connection that tells of what goes out.

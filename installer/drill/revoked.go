@@ -87,7 +87,7 @@ func (c revocation) try(ctx context.Context, s *stage.Stage, h *stage.Hub, r *ra
 	var awake, late []*asker
 	for node := range h.Listen {
 		for _, fresh := range []bool{false, true} {
-			for range 3 {
+			for range 2 {
 				a := &asker{outcast: d, node: node, fresh: fresh}
 				if err := a.open(ctx, h.Listen[node]); err != nil {
 					return nil, at, err
@@ -115,7 +115,7 @@ func (c revocation) try(ctx context.Context, s *stage.Stage, h *stage.Hub, r *ra
 		}
 		defer resume(pid)
 	}
-	if err := stage.Until(ctx, 20*time.Second, func() error {
+	if err := stage.Until(ctx, time.Minute, func() error {
 		_, err := s.Run(ctx, "hub", "device", "revoke", identity.FormatDevice(d.key.Device()), "--dir", h.Dirs[through])
 		return err
 	}); err != nil {
@@ -124,15 +124,20 @@ func (c revocation) try(ctx context.Context, s *stage.Stage, h *stage.Hub, r *ra
 	at = time.Now()
 	if asleep >= 0 {
 		for _, a := range late {
+			<-a.sent // of the time before
 			work.Go(func() { a.run(asking) })
-			<-a.sent
+			select {
+			case <-a.sent:
+			case <-ctx.Done():
+				return nil, at, ctx.Err()
+			}
 		}
 		if err := resume(s.PID(h.Name(asleep))); err != nil {
 			return nil, at, err
 		}
 	}
 	everyone := append(awake, late...)
-	if err := stage.Until(ctx, 15*time.Second, func() error { return d.shutOut(everyone, at) }); err != nil {
+	if err := stage.Until(ctx, time.Minute, func() error { return d.shutOut(everyone, at) }); err != nil {
 		return nil, at, err
 	}
 	stop()
