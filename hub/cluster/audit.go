@@ -91,7 +91,7 @@ func (n *Node) compare(ctx context.Context) (still bool) {
 	}
 	found := map[string]*sum{n.cfg.ID: mine}
 	for _, s := range n.servers() {
-		p, ok := n.peer(string(s.ID))
+		p, ok := n.peer(nameOf(s.ID))
 		if !ok || p.ID == n.cfg.ID {
 			continue
 		}

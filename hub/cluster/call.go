@@ -24,14 +24,16 @@ const MaxCall = 16 << 20
 type op uint16
 
 const (
-	opPropose op = 1 // body: a command; answer: its result
-	opJoin    op = 2 // body: join; answer: empty, or 1 byte once the node votes
-	opRemove  op = 3 // body: a node's id
-	opPromote op = 4 // body: a node's id
-	opStatus  op = 5 // answer: vitals; any node answers
-	opReady   op = 6 // answers without error when the leader can commit
-	opSum     op = 7 // answer: sum; any node answers
-	opDiffers op = 8 // tells a node that its state is not the others'
+	opPropose op = 1  // body: a command; answer: its result
+	opJoin    op = 2  // body: join; answer: empty, or 1 byte once the node votes
+	opRemove  op = 3  // body: a node's id
+	opPromote op = 4  // body: a node's id
+	opStatus  op = 5  // answer: vitals; any node answers
+	opReady   op = 6  // answers without error when the leader can commit
+	opSum     op = 7  // answer: sum; any node answers
+	opDiffers op = 8  // tells a node that its state is not the others'
+	opVet     op = 9  // body: vet; answer: voucher; any node answers
+	opAlive   op = 10 // answer: the token of this start; any node answers
 )
 
 // call is [op, hops, body]. hops counts the nodes that passed it on: one may.
@@ -94,12 +96,16 @@ const (
 	codeUnknown  = 5
 	codeRemoved  = 6
 	codeTaken    = 7
+	codeOld      = 8
+	codeClone    = 9
+	codeSuper    = 10
 )
 
 var codeErrors = map[uint16]error{
 	codeNoLeader: session.ErrNoLeader, codeBusy: session.ErrBusy,
 	codeDiskFull: session.ErrDiskFull, codeUnknown: ErrUnknownNode,
 	codeRemoved: ErrRemoved, codeTaken: ErrTaken,
+	codeOld: ErrOld, codeClone: ErrClone, codeSuper: ErrSuperseded,
 }
 
 // Errors about members.
@@ -180,6 +186,10 @@ func (n *Node) handle(ctx context.Context, c *call) (*answer, error) {
 	case opDiffers:
 		n.differ()
 		return &answer{}, nil
+	case opVet:
+		return n.vouch(ctx, c)
+	case opAlive:
+		return &answer{body: []byte(n.token())}, nil
 	}
 	if !n.Leads() {
 		return n.passOn(ctx, c)
@@ -190,7 +200,7 @@ func (n *Node) handle(ctx context.Context, c *call) (*answer, error) {
 		return &answer{index: index, body: res}, err
 	case opJoin:
 		votes, err := n.admitNode(ctx, c.body)
-		a := &answer{}
+		a := &answer{index: n.raft.CurrentTerm()}
 		if votes {
 			a.body = []byte{1}
 		}

@@ -3,9 +3,11 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -134,6 +136,7 @@ func (c Config) Validate() error {
 	}
 	check(c.ID != "", "no node id")
 	check(len(c.ID) <= 64, "node id %q is longer than 64 bytes", c.ID)
+	check(!strings.Contains(c.ID, serverSep), "node id %q contains %s", c.ID, serverSep)
 	check(c.Dir != "", "no directory")
 	host, _, err := net.SplitHostPort(c.Addr)
 	check(err == nil, "raft address %q is not host:port", c.Addr)
@@ -152,15 +155,12 @@ func (c Config) Validate() error {
 
 func (c Config) raft(log *slog.Logger) *raft.Config {
 	r := raft.DefaultConfig()
-	r.LocalID = raft.ServerID(c.ID)
 	r.HeartbeatTimeout, r.ElectionTimeout, r.LeaderLeaseTimeout = c.Heartbeat, c.Election, c.Lease
 	r.SnapshotInterval, r.SnapshotThreshold, r.TrailingLogs = c.SnapshotInterval, c.SnapshotThreshold, c.TrailingLogs
 	r.MaxAppendEntries = 64
 	r.BatchApplyCh = true
 	r.NoLegacyTelemetry = true
-	// A node that was taken out goes on as a follower without a vote, so that
-	// its commands still answer; it never becomes a cluster of its own, because
-	// only Bootstrap makes one.
+	// A node that was taken out is told so (vet.go) and ends with words.
 	r.ShutdownOnRemove = false
 	r.Logger = bridge(log)
 	return r
@@ -173,6 +173,7 @@ type Deps struct {
 	Forward   Forwarder      // carries calls to another node's gate; nil in a cluster of one
 	Log       *slog.Logger   // nil: silent
 	Now       func() time.Time
+	Random    io.Reader                        // of the tokens of starts; nil: crypto/rand
 	Free      func(dir string) (uint64, error) // free bytes; nil: never low
 	Ballast   *disk.Ballast                    // room held back on the disk; nil: none
 	Snapshots raft.SnapshotStore               // nil: files under Config.Dir

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -28,7 +29,7 @@ const (
 const catchUp = 256
 
 // join is what a node says that wants to be in the cluster, or whose addresses
-// changed: [id, raft, api, last].
+// changed: [id, raft, api, last, server, token].
 type join struct {
 	Peer
 	last uint64 // its last log index
@@ -36,19 +37,19 @@ type join struct {
 
 // EncodeMsgpack implements msgpack.CustomEncoder.
 func (j *join) EncodeMsgpack(enc *msgpack.Encoder) error {
-	return errors.Join(enc.EncodeArrayLen(4), enc.EncodeString(j.ID), enc.EncodeString(j.Raft),
-		enc.EncodeString(j.API), enc.EncodeUint(j.last))
+	return errors.Join(enc.EncodeArrayLen(6), enc.EncodeString(j.ID), enc.EncodeString(j.Raft),
+		enc.EncodeString(j.API), enc.EncodeUint(j.last), enc.EncodeString(j.Server), enc.EncodeString(j.Token))
 }
 
 // DecodeMsgpack implements msgpack.CustomDecoder.
 func (j *join) DecodeMsgpack(dec *msgpack.Decoder) error {
 	r := frame.NewReader(dec)
 	n := r.Array()
-	if n < 4 {
+	if n < 6 {
 		r.Fail("join of %d items", n)
 	}
-	j.ID, j.Raft, j.API, j.last = r.Str(), r.Str(), r.Str(), r.Uint64()
-	r.Skip(n - 4)
+	j.ID, j.Raft, j.API, j.last, j.Server, j.Token = r.Str(), r.Str(), r.Str(), r.Uint64(), r.Str(), r.Str()
+	r.Skip(n - 6)
 	return r.Err()
 }
 
@@ -66,7 +67,7 @@ func (n *Node) Bootstrap() error {
 }
 
 func (n *Node) self() raft.Server {
-	return raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(n.cfg.ID), Address: raft.ServerAddress(n.cfg.Addr)}
+	return raft.Server{Suffrage: raft.Voter, ID: raft.ServerID(n.life.Server), Address: raft.ServerAddress(n.cfg.Addr)}
 }
 
 // servers is the membership as this node knows it.
@@ -78,18 +79,29 @@ func (n *Node) servers() []raft.Server {
 	return f.Configuration().Servers
 }
 
-func (n *Node) voters() (ids []raft.ServerID) {
+// voters are the ids of the nodes that vote.
+func (n *Node) voters() (ids []string) {
 	for _, s := range n.servers() {
 		if s.Suffrage == raft.Voter {
-			ids = append(ids, s.ID)
+			ids = append(ids, nameOf(s.ID))
 		}
 	}
 	return ids
 }
 
+// server is the member that a node is.
 func (n *Node) server(id string) (raft.Server, bool) {
+	return n.find(func(s raft.Server) bool { return nameOf(s.ID) == id })
+}
+
+// member is the member of a name in raft's membership.
+func (n *Node) member(server string) (raft.Server, bool) {
+	return n.find(func(s raft.Server) bool { return string(s.ID) == server })
+}
+
+func (n *Node) find(f func(raft.Server) bool) (raft.Server, bool) {
 	for _, s := range n.servers() {
-		if s.ID == raft.ServerID(id) {
+		if f(s) {
 			return s, true
 		}
 	}
@@ -99,7 +111,7 @@ func (n *Node) server(id string) (raft.Server, bool) {
 // Member reports whether this node is in the cluster, with or without a vote,
 // as far as it knows.
 func (n *Node) Member() bool {
-	_, ok := n.server(n.cfg.ID)
+	_, ok := n.member(n.life.Server)
 	return ok
 }
 
@@ -120,7 +132,7 @@ func (n *Node) Join(ctx context.Context, seeds []string) error {
 		switch {
 		case done:
 			return nil
-		case errors.Is(err, ErrRemoved), errors.Is(err, ErrTaken):
+		case Final(err):
 			return fmt.Errorf("join: %w", err)
 		}
 		if err != nil && (last == nil || err.Error() != last.Error()) {
@@ -139,12 +151,55 @@ func (n *Node) Join(ctx context.Context, seeds []string) error {
 
 // settled reports whether the cluster knows this node as it is.
 func (n *Node) settled() bool {
-	s, ok := n.server(n.cfg.ID)
+	s, ok := n.member(n.life.Server)
 	p, known := n.peer(n.cfg.ID)
-	return ok && known && s.Suffrage == raft.Voter && s.Address == raft.ServerAddress(n.cfg.Addr) && p == n.here()
+	return ok && known && s.Suffrage == raft.Voter && s.Address == raft.ServerAddress(n.cfg.Addr) && sameStart(p, n.here())
 }
 
-func (n *Node) here() Peer { return Peer{ID: n.cfg.ID, Raft: n.cfg.Addr, API: n.cfg.API} }
+// here is what this start of the node is recorded as.
+func (n *Node) here() Peer {
+	n.lifeMu.Lock()
+	defer n.lifeMu.Unlock()
+	return Peer{ID: n.cfg.ID, Raft: n.cfg.Addr, API: n.cfg.API, Server: n.life.Server, Life: n.life.Life, Token: n.life.token()}
+}
+
+func (n *Node) token() string { return n.here().Token }
+
+func (n *Node) tokens() []string {
+	n.lifeMu.Lock()
+	defer n.lifeMu.Unlock()
+	return slices.Clone(n.life.Tokens)
+}
+
+// taken notes on disk that the cluster took this start.
+func (n *Node) taken(number uint64) error {
+	doors := map[string]string{}
+	for _, s := range n.servers() {
+		if name := nameOf(s.ID); name != n.cfg.ID {
+			doors[name] = n.door(name)
+		}
+	}
+	n.lifeMu.Lock()
+	defer n.lifeMu.Unlock()
+	return n.life.taken(number, doors)
+}
+
+// door is the API address of another node, as the state says or, where the
+// state was lost, as it was last known; "" if it never was.
+func (n *Node) door(id string) string {
+	if p, ok := n.peer(id); ok && p.API != "" {
+		return p.API
+	}
+	n.lifeMu.Lock()
+	defer n.lifeMu.Unlock()
+	return n.life.Doors[id]
+}
+
+// sameStart reports whether two records are of one start at the same addresses.
+func sameStart(a, b Peer) bool {
+	a.Life = b.Life
+	return a == b
+}
 
 func (n *Node) askToJoin(ctx context.Context, seeds []string) (done bool, err error) {
 	body, err := frame.Marshal(&join{Peer: n.here(), last: n.raft.LastIndex()})
@@ -157,9 +212,7 @@ func (n *Node) askToJoin(ctx context.Context, seeds []string) (done bool, err er
 	// Only members that this node's own log names are asked by themselves: the
 	// state of a restored node also names the cluster that it was taken from.
 	for _, s := range n.servers() {
-		if p, ok := n.peer(string(s.ID)); ok {
-			seeds = append(seeds, p.API)
-		}
+		seeds = append(seeds, n.door(nameOf(s.ID)))
 	}
 	err = session.ErrNoLeader
 	for _, api := range seeds {
@@ -171,8 +224,13 @@ func (n *Node) askToJoin(ctx context.Context, seeds []string) (done bool, err er
 		cancel()
 		switch {
 		case e == nil:
+			// The member is this directory now and no longer one before it, so
+			// what comes in its name may be heard, from this leader's term on.
+			if n.blank() {
+				n.guard.let(follow, a.index)
+			}
 			return len(a.body) > 0, nil
-		case errors.Is(e, ErrRemoved), errors.Is(e, ErrTaken):
+		case Final(e):
 			return false, e
 		}
 		err = e
@@ -187,14 +245,26 @@ func (n *Node) admitNode(ctx context.Context, body []byte) (bool, error) {
 	if err := frame.Unmarshal(body, &j); err != nil {
 		return false, fmt.Errorf("read join: %w", err)
 	}
-	id, addr := raft.ServerID(j.ID), raft.ServerAddress(j.Raft)
-	s, ok := n.server(j.ID)
+	id, addr := raft.ServerID(j.Server), raft.ServerAddress(j.Raft)
+	s, ok := n.member(j.Server)
+	was, named := n.server(j.ID)
 	known, recorded := n.peer(j.ID)
 	switch {
-	case !ok && !recorded && j.last > 0:
+	case !ok && j.last > 0 && (named || !recorded):
 		return false, fmt.Errorf("admit node %s: %w", j.ID, ErrRemoved)
-	case ok && s.Address != addr && j.last == 0:
-		return false, fmt.Errorf("admit node %s: %w", j.ID, ErrTaken)
+	case !ok && named:
+		// Another directory of this name is a member.
+		if n.lives(ctx, known) {
+			return false, fmt.Errorf("admit node %s: %w", j.ID, ErrTaken)
+		}
+		n.log.Info("node is replaced by one that is empty", "node", j.ID, "was", was.ID, "is", j.Server)
+		return false, errors.Join(errReplacing, raftError(n.raft.RemoveServer(was.ID, 0, memberTimeout).Error()))
+	case ok && recorded && known.Server == j.Server && known.Token != "" && known.Token != j.Token:
+		return false, nil // its start is vouched for first
+	}
+	j.Life = known.Life
+	if known.Token != j.Token {
+		j.Life++
 	}
 	if known != j.Peer {
 		if err := n.record(ctx, j.Peer); err != nil {
@@ -220,6 +290,9 @@ func (n *Node) admitNode(ctx context.Context, body []byte) (bool, error) {
 // nodeAccount begins the name that the audit trail knows a node's own doing by.
 const nodeAccount = "node:"
 
+// errReplacing has a joining node ask again: the member before it goes first.
+var errReplacing = errors.New("cluster: the node's place is being made free")
+
 // record commits a node's addresses.
 func (n *Node) record(ctx context.Context, p Peer) error {
 	_, res, err := n.commit(ctx, state.EncodeSetNode(p, n.now(), nodeAccount+n.cfg.ID))
@@ -231,10 +304,16 @@ func (n *Node) record(ctx context.Context, p Peer) error {
 
 // register has the cluster know where this node, its leader, is reached.
 func (n *Node) register(ctx context.Context) error {
-	if p, ok := n.peer(n.cfg.ID); ok && p == n.here() {
-		return nil
+	p, ok := n.peer(n.cfg.ID)
+	here := n.here()
+	if !ok || !sameStart(p, here) {
+		here.Life = p.Life + 1
+		if err := n.record(ctx, here); err != nil {
+			return err
+		}
+		p = here
 	}
-	return n.record(ctx, n.here())
+	return n.taken(p.Life)
 }
 
 // giveVote makes a node a voter.
@@ -259,10 +338,11 @@ func (n *Node) giveVote(id string) error {
 // dropNode takes a node out. Its addresses go first: a leader that takes itself
 // out leads no more afterwards.
 func (n *Node) dropNode(ctx context.Context, id string) (uint64, error) {
-	if _, ok := n.server(id); !ok {
+	s, ok := n.server(id)
+	if !ok {
 		return 0, fmt.Errorf("remove node %s: %w", id, ErrUnknownNode)
 	}
-	if v := n.voters(); len(v) == 1 && v[0] == raft.ServerID(id) {
+	if v := n.voters(); len(v) == 1 && v[0] == id {
 		return 0, fmt.Errorf("remove node %s: it is the last that votes", id)
 	}
 	index, res, err := n.commit(ctx, state.EncodeDropNode(id, n.now(), nodeAccount+n.cfg.ID))
@@ -270,7 +350,7 @@ func (n *Node) dropNode(ctx context.Context, id string) (uint64, error) {
 		err = state.DecodeDone(res)
 	}
 	if err == nil {
-		err = raftError(n.raft.RemoveServer(raft.ServerID(id), 0, memberTimeout).Error())
+		err = raftError(n.raft.RemoveServer(s.ID, 0, memberTimeout).Error())
 	}
 	if err != nil {
 		return 0, fmt.Errorf("remove node %s: %w", id, err)

@@ -31,6 +31,10 @@ type Node struct {
 	ingest *coalescer
 	disk   *diskWatch
 	verify *verifier
+	guard  *guard
+
+	lifeMu sync.Mutex // guards life
+	life   *life
 
 	leading atomic.Pointer[leadership] // nil while another node leads, or none
 	differs atomic.Bool                // an audit found this node's state unlike the others'
@@ -91,12 +95,22 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 		}
 		return n.disk.maySnapshot(list[0].Size)
 	}
+	has, err := raft.HasExistingState(d.Logs, d.Logs, d.Snapshots)
+	if err != nil {
+		return nil, err
+	}
+	if n.life, err = begin(cfg.Dir, cfg.ID, !has, d.Random); err != nil {
+		return nil, err
+	}
 	if cfg.Revive {
 		if err := n.revive(); err != nil {
 			return nil, err
 		}
 	}
 	rc := cfg.raft(d.Log)
+	rc.LocalID = raft.ServerID(n.life.Server)
+	n.guard = newGuard(d.Transport)
+	d.Transport, n.deps.Transport = n.guard, n.guard // closed with the node
 	if rc.NoSnapshotRestoreOnStart, err = covered(d.Snapshots, d.State); err != nil {
 		return nil, err
 	}
@@ -115,6 +129,7 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	n.spawn(func() { n.watchLeadership(notify) })
 	n.spawn(func() { n.disk.run(n.ctx, n.yield) })
 	n.spawn(func() { n.ingest.run(n.ctx) })
+	n.spawn(n.vetting)
 	return n, nil
 }
 
@@ -203,7 +218,7 @@ func (n *Node) Leader() (p Peer, ok bool) {
 	if id == "" {
 		return Peer{}, false
 	}
-	p = Peer{ID: string(id), Raft: string(addr)}
+	p = Peer{ID: nameOf(id), Raft: string(addr)}
 	if q, ok := n.peer(p.ID); ok {
 		p.API = q.API
 	}

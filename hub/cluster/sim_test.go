@@ -40,7 +40,12 @@ type fire struct {
 	faults map[string]int
 	work   sync.WaitGroup // what nodes do besides
 	over   atomic.Bool
+	quit   atomic.Bool // clients give up
 }
+
+// settleWithin is how long a cluster may take, once all faults have ended, to
+// take what schools still wait to push.
+const settleWithin = 3 * time.Minute
 
 // lie is a fault of the program under test, which the check must find.
 type lie int
@@ -80,8 +85,22 @@ func burn(t *testing.T, seed uint64, length time.Duration, l lie) (f *fire, wron
 		}
 		f.heal()
 		f.over.Store(true)
-		clients.Wait()
-		wrong = f.judge(pens)
+		done := make(chan struct{})
+		go func() { clients.Wait(); close(done) }()
+		for end := time.Now().Add(settleWithin); ; f.keep() {
+			select {
+			case <-done:
+				wrong = f.judge(pens)
+				return
+			case <-time.After(time.Second):
+			}
+			if time.Now().After(end) {
+				wrong = append(wrong, "schools wait for ever: "+f.describe())
+				f.quit.Store(true)
+				<-done
+				return
+			}
+		}
 	})
 	return f, wrong
 }
@@ -313,6 +332,35 @@ func (f *fire) heal() {
 	}
 }
 
+// keep does what a service manager does: what failed is started anew, unless it
+// said that this is useless.
+func (f *fire) keep() {
+	for _, n := range f.living() {
+		err := n.Err()
+		if err == nil {
+			continue
+		}
+		f.crash(n)
+		if Final(err) {
+			f.mu.Lock()
+			delete(f.dead, n.ID())
+			f.mu.Unlock()
+			f.count("ended: " + errors.Unwrap(err).Error())
+			continue
+		}
+		f.wake(n.ID())
+	}
+}
+
+// describe says how the nodes stand.
+func (f *fire) describe() (s string) {
+	for _, n := range f.living() {
+		s += fmt.Sprintf("node %s: %v, stage %d, last %d, applied %d, members %v, err %v; ", n.ID(), n.raft.State(), n.guard.at(),
+			n.raft.LastIndex(), n.raft.AppliedIndex(), n.servers(), n.Err())
+	}
+	return s
+}
+
 func (f *fire) put() {
 	for _, n := range f.living() {
 		f.net.mu.Lock()
@@ -364,6 +412,9 @@ func (f *fire) writer(chain int, p *pen, seed uint64) {
 			return
 		}
 		for done := false; !done; {
+			if f.quit.Load() {
+				return
+			}
 			n := f.leading(rng)
 			if n == nil {
 				<-time.After(clientWait)
@@ -441,26 +492,38 @@ func (f *fire) judge(pens []*pen) (wrong []string) {
 	if r := f.history.check(); r != porcupine.Ok {
 		say("what clients saw is not linearizable: %s", r)
 	}
-	l := f.leader(f.living()...)
+	l := f.leading(f.rng)
+	if l == nil {
+		return append(wrong, "nobody leads: "+f.describe())
+	}
 	if f.lie == forgets {
 		return append(wrong, f.rob(l, pens)...)
 	}
-	var nodes []*Node
-	f.until("all nodes to hold the same", func() bool {
-		nodes = f.members()
-		at, sum, err := l.deps.State.NodeDigest()
-		for _, n := range nodes {
-			i, s, e := n.deps.State.NodeDigest()
-			if err != nil || e != nil || i != at || s != sum {
-				return false
-			}
+	for end := time.Now().Add(settleWithin); !f.alike(f.leading(f.rng)); f.keep() {
+		if <-time.After(time.Second); time.Now().After(end) {
+			return append(wrong, "nodes do not get to hold the same: "+f.describe())
 		}
-		return true
-	})
+	}
+	nodes := f.members()
 	for _, n := range nodes {
 		wrong = append(wrong, f.missing(n, pens)...)
 	}
 	return wrong
+}
+
+// alike reports whether all members hold what the leader holds.
+func (f *fire) alike(l *Node) bool {
+	if l == nil {
+		return false
+	}
+	at, sum, err := l.deps.State.NodeDigest()
+	for _, n := range f.members() {
+		i, s, e := n.deps.State.NodeDigest()
+		if err != nil || e != nil || i != at || s != sum {
+			return false
+		}
+	}
+	return true
 }
 
 // missing lists what a node does not hold of what was acknowledged, or holds twice.

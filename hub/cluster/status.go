@@ -106,7 +106,7 @@ func (n *Node) Status(ctx context.Context) Status {
 	servers := n.servers()
 	found := make([]*vitals, len(servers))
 	for i, srv := range servers {
-		id := string(srv.ID)
+		id := nameOf(srv.ID)
 		s.Nodes = append(s.Nodes, NodeStatus{ID: id, Addr: string(srv.Address), API: apis[id], Voter: srv.Suffrage == raft.Voter, Lag: LagUnknown})
 		if id == n.cfg.ID {
 			found[i] = &mine

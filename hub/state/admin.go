@@ -149,7 +149,13 @@ func (b *batch) feature(c *feature) []byte {
 }
 
 // event records what was done to the hub from outside its log.
+//
+// Each begins a generation: nodes that went on without it are of another cluster.
 func (b *batch) event(c *Event) []byte {
+	var g generation
+	b.load(metaGeneration, &g)
+	g.n++
+	b.set(metaGeneration, encode(nil, &g))
 	b.noteCommand(WhatEvent, c.Now, c.Account)
 	return finish(nil)
 }

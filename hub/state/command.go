@@ -216,14 +216,25 @@ func (c *Revoke) walk(w *wire) {
 // EncodeRevoke builds the command; DecodeDone reads its result.
 func EncodeRevoke(c Revoke) []byte { return encode([]byte{cmdRevoke}, &c) }
 
-// Node is where a node of the hub is reached.
+// Node is a node of the hub: where it is reached, and which life of it counts.
+// A node that was started from an old or a copied disk does not know Token.
 type Node struct {
-	ID   string
-	Raft string // HOST:PORT
-	API  string // HOST:PORT
+	ID     string
+	Raft   string // HOST:PORT
+	API    string // HOST:PORT
+	Server string // its name in raft's membership, new for each empty directory
+	Life   uint64 // counts its starts
+	Token  string // drawn at its last start
 }
 
-func (c *Node) walk(w *wire) { w.str(&c.ID); w.str(&c.Raft); w.str(&c.API) }
+func (c *Node) walk(w *wire) {
+	w.str(&c.ID)
+	w.str(&c.Raft)
+	w.str(&c.API)
+	w.str(&c.Server)
+	w.uint64(&c.Life)
+	w.str(&c.Token)
+}
 
 type setNode struct {
 	node    Node

@@ -32,9 +32,10 @@ const (
 const common = "*"
 
 var (
-	metaApplied = []byte{keyMeta, 'a'}
-	metaCluster = []byte{keyMeta, 'c'}
-	metaFeature = []byte{keyMeta, 'f'}
+	metaApplied    = []byte{keyMeta, 'a'}
+	metaCluster    = []byte{keyMeta, 'c'}
+	metaGeneration = []byte{keyMeta, 'g'}
+	metaFeature    = []byte{keyMeta, 'f'}
 )
 
 // Limits of what can be a key.

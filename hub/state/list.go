@@ -58,6 +58,22 @@ func (s *State) Nodes() (ns []Node, err error) {
 	return ns, err
 }
 
+// generation counts the events from outside the log.
+type generation struct{ n uint64 }
+
+func (g *generation) walk(w *wire) { w.uint64(&g.n) }
+
+// Generation counts how often the hub was restored from a backup or recovered
+// by one node alone.
+func (s *State) Generation() (uint64, error) {
+	var g generation
+	err := s.view("read generation", func(txn *badger.Txn) error {
+		_, err := fetch(txn, metaGeneration, &g)
+		return err
+	})
+	return g.n, err
+}
+
 // Cluster returns the cluster's id and the district's name; the zero id before
 // Init.
 func (s *State) Cluster() (id [16]byte, name string, err error) {

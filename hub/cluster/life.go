@@ -1,0 +1,118 @@
+package cluster
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/raft"
+
+	"shangu/sync/disk"
+)
+
+// life is what a node's disk knows of the node's own starts, in the file life
+// beside the raft log. Each start draws a token; the cluster remembers the last.
+type life struct {
+	// Server is the node's name in raft's membership: its id and, since an empty
+	// directory is another member than the one it replaces, a random part.
+	Server string `json:"server"`
+	// Life is the number under which the cluster last took a start of this disk.
+	Life uint64 `json:"life"`
+	// Tokens are of that start and of those since of which it is not known
+	// whether the cluster took them; the last is of this one.
+	Tokens []string `json:"tokens"`
+	// Doors are the API addresses of the other nodes by id, for a node whose
+	// state was damaged: its log cannot tell them before a leader was heard.
+	Doors map[string]string `json:"doors,omitempty"`
+
+	path string
+}
+
+// maxTokens bounds the starts that nobody took. A node that forgets one that
+// was taken after all is found old, which costs it a copy of the state.
+const maxTokens = 32
+
+// serverSep separates the random part of a member's name.
+const serverSep = "~"
+
+// nameOf is the id of the node that a member is.
+func nameOf(id raft.ServerID) string {
+	name, _, _ := strings.Cut(string(id), serverSep)
+	return name
+}
+
+// begin reads a node's life in dir and begins another. fresh says that the node
+// has no log: nothing that it knew counts any more.
+func begin(dir, id string, fresh bool, random io.Reader) (*life, error) {
+	l := &life{path: filepath.Join(dir, "life")}
+	b, err := os.ReadFile(l.path)
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(b, l); err != nil {
+			return nil, fmt.Errorf("read %s: %w", l.path, err)
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("read life: %w", err)
+	case !fresh:
+		l.Server = id // a directory that is older than this file
+	}
+	if fresh {
+		l.Life, l.Tokens = 0, nil
+		part, err := draw(random, 4)
+		if err != nil {
+			return nil, err
+		}
+		l.Server = id + serverSep + part
+	}
+	token, err := draw(random, 8)
+	if err != nil {
+		return nil, err
+	}
+	l.Tokens = append(l.Tokens, token)
+	if n := len(l.Tokens); n > maxTokens {
+		l.Tokens = slices.Delete(l.Tokens, 1, n-maxTokens+1)
+	}
+	return l, l.save()
+}
+
+func draw(random io.Reader, n int) (string, error) {
+	if random == nil {
+		random = rand.Reader
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(random, b); err != nil {
+		return "", fmt.Errorf("draw token: %w", err)
+	}
+	return hex.EncodeToString(b), nil
+}
+
+func (l *life) save() error {
+	b, err := json.Marshal(l)
+	if err == nil {
+		err = disk.WriteFile(l.path, b, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("save life: %w", err)
+	}
+	return nil
+}
+
+// token is of this start.
+func (l *life) token() string { return l.Tokens[len(l.Tokens)-1] }
+
+// taken notes that the cluster took this start, and where its nodes are.
+func (l *life) taken(number uint64, doors map[string]string) error {
+	if l.Life == number && len(l.Tokens) == 1 && maps.Equal(l.Doors, doors) {
+		return nil
+	}
+	l.Life, l.Tokens, l.Doors = number, []string{l.token()}, doors
+	return l.save()
+}
