@@ -72,7 +72,11 @@ func restoreCommand() *cobra.Command {
 			return err
 		}
 		return cli.Print(cmd, h, func(w io.Writer) {
-			fmt.Fprintln(w, text.New("hub.restored", "dir", dir, "name", h.Name, "index", h.Index))
+			id := "hub.restored"
+			if h.Name == "" {
+				id = "hub.restored_nameless"
+			}
+			fmt.Fprintln(w, text.New(id, "dir", dir, "name", h.Name, "index", h.Index))
 		})
 	}}
 }

@@ -12,6 +12,7 @@
 //	hub audit, hub receipt       who changed what, and what a code covers (audit.go, receipt.go)
 //	hub bundle, hub pack         schools that come by stick (bundle.go)
 //	hub backup, hub restore      (backup.go)
+//	hub recover                  after the loss of a majority (recover.go)
 //	hub bench                    what this machine can take (bench.go)
 //
 // Commands act through the node that runs in --dir; door.go is how they reach it.
@@ -31,7 +32,7 @@ func root() *cobra.Command {
 	root := cli.New("hub", "hub.cmd_root")
 	root.AddCommand(initCommand(), serveCommand(), statusCommand(), nodeCommand(), districtCommand(),
 		tokenCommand(), deviceCommand(), digestCommand(), reportCommand(), quarantineCommand(), auditCommand(), receiptCommand(), bundleCommand(), packCommand(),
-		backupCommand(), restoreCommand(), benchCommand(), keyCommand())
+		backupCommand(), restoreCommand(), recoverCommand(), benchCommand(), keyCommand())
 	return root
 }
 

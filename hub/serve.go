@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"shangu/hub/cluster"
 	"shangu/hub/node"
 	"shangu/installer/host/cli"
 	"shangu/installer/host/logs"
@@ -51,8 +54,28 @@ func serveCommand() *cobra.Command {
 // processor time for a document, at 300 MiB 75 us. GOMEMLIMIT goes before.
 const memoryLimit = 384 << 20
 
-// serve runs a node until ctx ends or the node cannot go on.
+// serve runs a node until ctx ends or the node cannot go on. A node whose disk
+// turns out to be old begins anew as an empty member; one that is not let in
+// any more ends for good.
 func serve(ctx context.Context, o node.Options, ready func()) error {
+	once := sync.OnceFunc(ready)
+	for {
+		err := serveOnce(ctx, o, once)
+		switch {
+		case errors.Is(err, cluster.ErrOld):
+			o.Log.Warn("this node's disk is old: its data is set aside, and it joins anew", "dir", o.Dir)
+			if err := node.SetAside(o.Dir); err != nil {
+				return err
+			}
+			continue
+		case cluster.Final(err):
+			return service.Final(err)
+		}
+		return err
+	}
+}
+
+func serveOnce(ctx context.Context, o node.Options, ready func()) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}

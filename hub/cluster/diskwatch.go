@@ -163,10 +163,10 @@ func (n *Node) yield() {
 	ctx, cancel := context.WithTimeout(n.ctx, statusTimeout)
 	defer cancel()
 	for _, srv := range n.servers() {
-		if srv.Suffrage != raft.Voter || string(srv.ID) == n.cfg.ID {
+		if srv.Suffrage != raft.Voter || nameOf(srv.ID) == n.cfg.ID {
 			continue
 		}
-		p, ok := n.peer(string(srv.ID))
+		p, ok := n.peer(nameOf(srv.ID))
 		if !ok {
 			continue
 		}

@@ -321,24 +321,18 @@ func (p *pen) pack() (session.Push, error) {
 	return push, nil
 }
 
-// agree waits until the nodes have applied the same and compares their states.
+// agree waits until the nodes have applied the same and hold the same.
 func (w *world) agree(nodes ...*Node) {
 	w.t.Helper()
 	l := w.leader(nodes...)
-	want, _ := l.deps.State.Applied()
-	for _, n := range nodes {
-		if err := n.fsm.wait(w.ctx, want); err != nil {
-			w.t.Fatal(err)
+	w.until("the nodes to hold the same", func() bool {
+		at, sum, err := l.deps.State.NodeDigest()
+		for _, n := range nodes {
+			index, got, e := n.deps.State.NodeDigest()
+			if err != nil || e != nil || index != at || got != sum {
+				return false
+			}
 		}
-	}
-	at, sum, err := l.deps.State.NodeDigest()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, n := range nodes {
-		index, got, err := n.deps.State.NodeDigest()
-		if err != nil || index != at || got != sum {
-			w.t.Errorf("node %s at %d holds %x, leader %s at %d %x (%v)", n.ID(), index, got[:4], l.ID(), at, sum[:4], err)
-		}
-	}
+		return true
+	})
 }

@@ -49,20 +49,29 @@ func nameOf(id raft.ServerID) string {
 	return name
 }
 
+// read reads a node's life in dir; that of a directory that is older than the
+// file has the node's id for a name.
+func read(dir, id string) (*life, error) {
+	l := &life{Server: id, path: filepath.Join(dir, "life")}
+	b, err := os.ReadFile(l.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return l, nil
+	case err != nil:
+		return nil, fmt.Errorf("read life: %w", err)
+	}
+	if err := json.Unmarshal(b, l); err != nil {
+		return nil, fmt.Errorf("read %s: %w", l.path, err)
+	}
+	return l, nil
+}
+
 // begin reads a node's life in dir and begins another. fresh says that the node
 // has no log: nothing that it knew counts any more.
 func begin(dir, id string, fresh bool, random io.Reader) (*life, error) {
-	l := &life{path: filepath.Join(dir, "life")}
-	b, err := os.ReadFile(l.path)
-	switch {
-	case err == nil:
-		if err := json.Unmarshal(b, l); err != nil {
-			return nil, fmt.Errorf("read %s: %w", l.path, err)
-		}
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("read life: %w", err)
-	case !fresh:
-		l.Server = id // a directory that is older than this file
+	l, err := read(dir, id)
+	if err != nil {
+		return nil, err
 	}
 	if fresh {
 		l.Life, l.Tokens = 0, nil

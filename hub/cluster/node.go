@@ -67,9 +67,6 @@ var _ session.Hub = (*Node)(nil)
 // added by a leader.
 func Open(cfg Config, d Deps) (n *Node, err error) {
 	cfg = cfg.withDefaults()
-	if d.Log == nil {
-		d.Log = slog.New(slog.DiscardHandler)
-	}
 	if d.Now == nil {
 		d.Now = time.Now
 	}
@@ -80,6 +77,9 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	}()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if d.State == nil || d.Transport == nil {
+		return nil, errors.New("state and transport are needed")
 	}
 	if err := d.fill(cfg); err != nil {
 		return nil, err
@@ -143,8 +143,8 @@ func (n *Node) spawn(f func()) {
 
 // fill opens what was not passed in.
 func (d *Deps) fill(cfg Config) error {
-	if d.State == nil || d.Transport == nil {
-		return errors.New("state and transport are needed")
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return err

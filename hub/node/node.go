@@ -60,7 +60,8 @@ type Node struct {
 	files    seal.Files
 	identity *authority.Node
 	ledger   *authority.StateLog
-	gate     *gate.Gate // nil when quiet
+	listener net.Listener // of the gate; nil when quiet
+	gate     *gate.Gate   // nil when quiet
 	peers    *gate.Peers
 	held     *local.Held
 	ctx      context.Context
@@ -107,6 +108,12 @@ func Start(ctx context.Context, o Options) (n *Node, err error) {
 	if err := n.Settings.save(o.Dir); err != nil {
 		return n, err
 	}
+	// The other nodes ask this one before it is let in, and it them.
+	if !o.Quiet {
+		if n.listener, err = listen(n.Settings.Listen); err != nil {
+			return n, err
+		}
+	}
 	if err := n.open(); err != nil {
 		return n, err
 	}
@@ -115,6 +122,12 @@ func Start(ctx context.Context, o Options) (n *Node, err error) {
 			return n, err
 		}
 		if err := n.found(ctx); err != nil {
+			return n, err
+		}
+		// A founder that loses its log is another day's joiner: it must not found
+		// the district a second time.
+		n.Settings.Founder = false
+		if err := n.Settings.save(o.Dir); err != nil {
 			return n, err
 		}
 	}
@@ -209,7 +222,7 @@ func (n *Node) open() error {
 	n.spawn(func() {
 		select {
 		case <-n.Cluster.Failed():
-			n.failed <- n.Cluster.Err()
+			n.failed <- Say(n.Cluster.Err())
 		case <-n.ctx.Done():
 		}
 	})
@@ -224,11 +237,19 @@ func (n *Node) transport(id *authority.Node) (*raft.NetworkTransport, error) {
 		_, port, _ := net.SplitHostPort(n.Settings.Raft)
 		var other error
 		if l, other = net.Listen("tcp", net.JoinHostPort("", port)); other != nil {
-			return nil, fmt.Errorf("listen for nodes: %w", err)
+			return nil, text.Wrap(err, "hub.cannot_listen", "addr", n.Settings.Raft, "cause", err.Error())
 		}
 	}
 	server, client := n.Secrets.NodeTLS(id, n.opts.Now)
 	return cluster.NewTransport(l, n.Settings.Raft, cluster.TLS{Server: server, Client: client}, n.opts.Log), nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, text.Wrap(err, "hub.cannot_listen", "addr", addr, "cause", err.Error())
+	}
+	return l, nil
 }
 
 // found writes the district's name as the log's first command, before anybody
@@ -260,13 +281,34 @@ func (n *Node) found(ctx context.Context) error {
 
 // join has the cluster know this node, and where it is reached.
 func (n *Node) join() {
-	var seeds []string
+	seeds := n.Settings.Peers
 	if n.opts.Join != "" {
 		seeds = append(seeds, n.opts.Join)
 	}
-	if err := n.Cluster.Join(n.ctx, seeds); err != nil && n.ctx.Err() == nil {
+	err := n.Cluster.Join(n.ctx, seeds)
+	if err == nil {
+		err = n.keepPeers()
+	}
+	if err != nil && n.ctx.Err() == nil {
 		n.failed <- Say(err)
 	}
+}
+
+// keepPeers notes where the other nodes are, for the day on which this one has
+// lost its state.
+func (n *Node) keepPeers() error {
+	nodes, err := n.State.Nodes()
+	if err != nil {
+		return err
+	}
+	s := n.Settings
+	s.Peers = nil
+	for _, p := range nodes {
+		if p.ID != s.ID {
+			s.Peers = append(s.Peers, p.API)
+		}
+	}
+	return s.save(n.opts.Dir)
 }
 
 // serveGate opens the door for agents, nodes and browsers.
@@ -281,10 +323,7 @@ func (n *Node) serveGate() error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", n.Settings.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for agents: %w", err)
-	}
+	l := n.listener
 	n.gate = g
 	n.spawn(func() {
 		if err := g.Serve(l); err != nil {
@@ -365,6 +404,8 @@ func (n *Node) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 		errs = append(errs, n.gate.Close(ctx))
 		cancel()
+	} else if n.listener != nil {
+		errs = append(errs, n.listener.Close())
 	}
 	n.stop()
 	if n.Cluster != nil {

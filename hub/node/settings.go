@@ -20,7 +20,9 @@ type Settings struct {
 	Listen    string `json:"listen"`    // HOST:PORT of the gate
 	Raft      string `json:"raft"`      // HOST:PORT of the raft transport, as others reach it
 	Advertise string `json:"advertise"` // HOST:PORT of the gate as others reach it
-	Founder   bool   `json:"founder"`   // this node began the cluster
+	Founder   bool   `json:"founder"`   // this node is to begin the cluster, and has not yet
+	// Peers are the gates of the other nodes, HOST:PORT, as last known.
+	Peers []string `json:"peers,omitempty"`
 }
 
 func (s *Settings) path(dir string) string { return filepath.Join(dir, "hub.json") }

@@ -180,6 +180,10 @@ func Run(ctx context.Context, root *cobra.Command, args []string) int {
 	if _, wrong := errors.AsType[usage](err); wrong {
 		return ExitUsage
 	}
+	var own interface{ ExitCode() int }
+	if errors.As(err, &own) {
+		return own.ExitCode()
+	}
 	return ExitFailed
 }
 

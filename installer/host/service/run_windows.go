@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -51,7 +52,8 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 	for {
 		select {
 		case h.err = <-done:
-			if h.err != nil {
+			// The recovery settings start a service again that reports a failure.
+			if _, ends := errors.AsType[final](h.err); h.err != nil && !ends {
 				return true, 1
 			}
 			return false, 0

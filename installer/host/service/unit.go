@@ -38,6 +38,8 @@ func (s Spec) Unit() (string, error) {
 	line("ExecStart=%s", exec)
 	line("Restart=always")
 	line("RestartSec=2")
+	// A service that says so itself gains nothing by being started again.
+	line("RestartPreventExitStatus=%d", FinalCode)
 	line("TimeoutStartSec=300")
 	line("TimeoutStopSec=60")
 	line("LimitNOFILE=65536")
