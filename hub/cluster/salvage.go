@@ -141,7 +141,8 @@ func Salvage(cfg Config, d *Deps, f Find, event state.Event) error {
 	_, transport := raft.NewInmemTransport(raft.ServerAddress(cfg.Addr))
 	members := raft.Configuration{Servers: []raft.Server{{Suffrage: raft.Voter, ID: rc.LocalID, Address: raft.ServerAddress(cfg.Addr)}}}
 	var failed error
-	fsm := newFSM(d.State, func(err error) { failed = err })
+	fsm := &salvaged{fsm: newFSM(d.State, func(err error) { failed = err })}
+	defer fsm.release()
 	if err := raft.RecoverCluster(rc, fsm, d.Logs, d.Logs, d.Snapshots, transport, members); err != nil {
 		return fmt.Errorf("recover: %w", errors.Join(err, failed))
 	}
@@ -149,6 +150,27 @@ func Salvage(cfg Config, d *Deps, f Find, event state.Event) error {
 		return fmt.Errorf("recover: %w", failed)
 	}
 	return nil
+}
+
+// salvaged is the state for RecoverCluster, which releases no snapshot.
+type salvaged struct {
+	*fsm
+	taken []raft.FSMSnapshot
+}
+
+// Snapshot implements raft.FSM.
+func (s *salvaged) Snapshot() (raft.FSMSnapshot, error) {
+	t, err := s.fsm.Snapshot()
+	if err == nil {
+		s.taken = append(s.taken, t)
+	}
+	return t, err
+}
+
+func (s *salvaged) release() {
+	for _, t := range s.taken {
+		t.Release()
+	}
 }
 
 // Release closes what Look opened.
