@@ -19,7 +19,7 @@ func recoverCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r, err := node.Recover(cmd.Context(), dir, dry, time.Now)
+		r, err := node.Recover(cmd.Context(), dir, node.Vault, dry, time.Now)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"shangu/installer/host/local"
 	"shangu/schema/text"
 	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 // askWithin is how long another node may take to say how far it is.
@@ -45,7 +46,7 @@ type RecoverMember struct {
 // Recover makes the stopped node in dir a cluster of one after the loss of a
 // majority. With dry it only looks. It refuses while a majority answers, and
 // where a node that answers has a longer log.
-func Recover(ctx context.Context, dir string, dry bool, now func() time.Time) (r Recovery, err error) {
+func Recover(ctx context.Context, dir string, keys KeyOf, dry bool, now func() time.Time) (r Recovery, err error) {
 	if !Settled(dir) {
 		return r, text.New("hub.no_district", "dir", dir)
 	}
@@ -61,8 +62,12 @@ func Recover(ctx context.Context, dir string, dry bool, now func() time.Time) (r
 	if err != nil {
 		return r, err
 	}
-	d := cluster.Deps{}
-	if d.State, err = state.Open(filepath.Join(dir, "state"), state.Options{}); err != nil {
+	files, err := keys.files(dir)
+	if err != nil {
+		return r, err
+	}
+	d := cluster.Deps{Key: files.Key}
+	if d.State, err = state.Open(filepath.Join(dir, "state"), state.Options{Key: files.Key}); err != nil {
 		return r, err
 	}
 	closing := sync.OnceValue(func() error { return d.Release() })
@@ -76,7 +81,7 @@ func Recover(ctx context.Context, dir string, dry bool, now func() time.Time) (r
 		return r, text.New("hub.recover_no_log", "dir", dir)
 	}
 	r = Recovery{ID: s.ID, Last: found.Last, Term: found.Term, Applied: found.Applied}
-	if r.Members, err = askMembers(ctx, dir, s, found.Members, now); err != nil {
+	if r.Members, err = askMembers(ctx, dir, files, s, found.Members, now); err != nil {
 		return r, err
 	}
 	if dry {
@@ -92,8 +97,8 @@ func Recover(ctx context.Context, dir string, dry bool, now func() time.Time) (r
 	if err := copyAside(dir, r.Copy); err != nil {
 		return r, text.Wrap(err, "hub.recover_no_copy", "dir", r.Copy, "cause", err.Error())
 	}
-	d = cluster.Deps{}
-	if d.State, err = state.Open(filepath.Join(dir, "state"), state.Options{}); err != nil {
+	d = cluster.Deps{Key: files.Key}
+	if d.State, err = state.Open(filepath.Join(dir, "state"), state.Options{Key: files.Key}); err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, d.Release()) }()
@@ -139,12 +144,12 @@ func (r *Recovery) without() (ids []string) {
 }
 
 // askMembers asks the other members how far they are.
-func askMembers(ctx context.Context, dir string, s Settings, members []cluster.Member, now func() time.Time) (out []RecoverMember, err error) {
-	secrets, err := authority.Load(secretsDir(dir))
+func askMembers(ctx context.Context, dir string, files seal.Files, s Settings, members []cluster.Member, now func() time.Time) (out []RecoverMember, err error) {
+	secrets, err := authority.Load(secretsDir(dir), files)
 	if err != nil {
 		return nil, err
 	}
-	identity, err := secrets.OpenNode(secretsDir(dir), s.ID, s.hosts(), now(), rand.Reader, disk.WriteFile)
+	identity, err := secrets.OpenNode(secretsDir(dir), s.ID, s.hosts(), now(), rand.Reader, files)
 	if err != nil {
 		return nil, err
 	}

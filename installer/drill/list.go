@@ -13,6 +13,8 @@ func All() []Drill {
 		fullDisk,
 		hubDisk,
 		clocks,
+		fire,
+		rolling,
 		links,
 		portal,
 		access,

@@ -119,13 +119,19 @@ func CopyTables(from, to *badger.DB) error {
 	return err
 }
 
-// SyncTree flushes every file of a directory, and the directory.
+// SyncTree flushes every file below a directory, and the directories.
 func SyncTree(dir string) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, f := range files {
+		if f.IsDir() {
+			if err := SyncTree(filepath.Join(dir, f.Name())); err != nil {
+				return err
+			}
+			continue
+		}
 		h, err := os.OpenFile(filepath.Join(dir, f.Name()), os.O_RDWR, 0)
 		if err != nil {
 			return err
