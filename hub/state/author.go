@@ -141,7 +141,9 @@ func (b *batch) write(w *writer, now int64, account string, changes []staged, r 
 		was, at := b.doc(s.key)
 		d, losses := change.Merge(was, e, change.Author{Chain: c.id, Role: schema.RoleDistrict})
 		d.Scope = s.key.Scope
-		b.put(was, at, d, c.id, len(losses) > 0)
+		strays := b.strays(was, d)
+		b.put(was, at, d, c.id, len(losses)+len(strays) > 0)
+		b.detain(strays, d.Value(schema.VisitHelper).Text())
 		if len(losses) > 0 {
 			b.cards(w, e, d, losses)
 			r.Lost += len(losses)

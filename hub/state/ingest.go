@@ -247,7 +247,13 @@ func (b *batch) entry(w *writer, e *change.Entry, raw []byte) session.Verdict {
 		b.quarantine(w, e, raw, v.Reason)
 		return v
 	}
-	b.put(was, at, d, w.chain, len(losses) > 0)
+	strays := b.strays(was, d)
+	b.put(was, at, d, w.chain, len(losses)+len(strays) > 0)
+	b.detain(strays, d.Value(schema.VisitHelper).Text())
+	if k.Scope != w.school && !sees(was, w.school) && !sees(d, w.school) {
+		// Too early: it is the hub's, and comes back when the host names its writer.
+		b.feed(w.school, k, place{pos: b.at.pos, other: b.at.pos, chain: w.chain})
+	}
 	if len(losses) > 0 {
 		v.Outcome = change.Conflict
 		b.cards(w, e, d, losses)

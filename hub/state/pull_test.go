@@ -78,7 +78,11 @@ func TestPullSendsWhatTheSchoolHasNotSeen(t *testing.T) {
 	// The visit moves to another helper: it is gone for the first.
 	host.save("", schema.KindVisit, "v1", set(schema.VisitHelper, schema.Str(schoolB), first))
 	send(host)
-	helperAt = expect("a visit that is another's now", helper, helperAt, "gone "+schoolA+" visit v1")
+	// Its confirmation is no word of the new helper's: the host hears that it
+	// is not there, and the first has it in quarantine.
+	waits := schoolC + " quarantine " + entryID(helper.chain, 1)
+	helperAt = expect("a visit that is another's now", helper, helperAt, waits, "gone "+schoolA+" visit v1")
+	at = expect("without the confirmation", host, at, schoolA+" visit v1")
 	expect("nothing new", helper, helperAt)
 
 	// A conflict is everyone's, the card with it.
