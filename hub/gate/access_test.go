@@ -25,7 +25,7 @@ import (
 
 // The districts's documents that a device of school may read, told apart by
 // what DOMAIN.md says and not by the hub's own rule: its own school's, and of
-// the district's those that name no other school alone.
+// the district's those that are for all. TestScopeIsExact has agreements.
 func mayRead(school string, d *change.Doc) bool {
 	if d.Scope == school {
 		return true
@@ -37,7 +37,7 @@ func mayRead(school string, d *change.Doc) bool {
 	case schema.KindSchool:
 		return d.Scope == schema.DistrictScope && d.ID == school
 	}
-	return d.Scope == schema.DistrictScope && (d.Kind == schema.KindProgramme || d.Kind == schema.KindCalendar || d.Kind == schema.KindAgreement)
+	return d.Scope == schema.DistrictScope && (d.Kind == schema.KindProgramme || d.Kind == schema.KindCalendar)
 }
 
 // A device with a good certificate that writes whatever it likes, asks for

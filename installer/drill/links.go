@@ -16,5 +16,5 @@ var portal = Drill{
 // access lets in who may not come: hostile devices, guessers, the revoked, crowds.
 var access = Drill{
 	Name: "access", Holds: []int{7},
-	Run: Tests("./hub/gate", "^(TestHostileDevice|TestOneTokenTwoNodes|TestRevocationIsAtOnce|TestCrowd)$"),
+	Run: Tests("./hub/gate", "^(TestHostileDevice|TestScopeIsExact|TestOneTokenTwoNodes|TestRevocationIsAtOnce|TestCrowd)$"),
 }

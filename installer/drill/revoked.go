@@ -28,6 +28,10 @@ var revocations = []revocation{
 	{"the leader asleep", func(leader int, _ *rand.Rand) int { return leader }},
 }
 
+// askers is how many ask a node that sleeps. When it wakes some of them come
+// before it has looked whether it still leads.
+const askers = 32
+
 func runRevoked(ctx context.Context, b *Bench) (o Outcome, err error) {
 	s, err := b.Stage(ctx)
 	if err != nil {
@@ -86,18 +90,19 @@ func (c revocation) try(ctx context.Context, s *stage.Stage, h *stage.Hub, r *ra
 	}
 	var awake, late []*asker
 	for node := range h.Listen {
-		for _, fresh := range []bool{false, true} {
-			for range 2 {
-				a := &asker{outcast: d, node: node, fresh: fresh}
-				if err := a.open(ctx, h.Listen[node]); err != nil {
-					return nil, at, err
-				}
-				defer a.link.Close()
-				if node == asleep {
-					late = append(late, a)
-				} else {
-					awake = append(awake, a)
-				}
+		for i := range askers {
+			if i >= 2 && node != asleep {
+				break
+			}
+			a := &asker{outcast: d, node: node, fresh: i%8 == 1}
+			if err := a.open(ctx, h.Listen[node]); err != nil {
+				return nil, at, err
+			}
+			defer a.link.Close()
+			if node == asleep {
+				late = append(late, a)
+			} else {
+				awake = append(awake, a)
 			}
 		}
 	}

@@ -95,6 +95,8 @@ func (s *talk) run(ctx context.Context) error {
 		if err := s.settle(p, beat, pack != nil); err != nil {
 			return err
 		}
+		// A chain begins with its first pack: until then the hub knows no name for it.
+		s.introduce = s.introduce || s.store.Confirmed().Seq == 0
 		if err := s.absorb(p); err != nil {
 			return err
 		}
