@@ -104,6 +104,8 @@ type world struct {
 	dir  string
 	net  *network
 	tune func(*Config, *Deps)
+
+	copies map[string]string // directories that are copies of a node's, by id
 }
 
 // inBubble runs a test in fake time with three nodes that agree, which are
@@ -136,10 +138,18 @@ func (w *world) start(id string) *Node {
 	return n
 }
 
+// key seals a node's disk; a copy of a disk has the key of the one it is of.
+func (w *world) key(id string) seal.Key {
+	if of, ok := w.copies[id]; ok {
+		id = of
+	}
+	return seal.Key([]byte(fmt.Sprintf("%-32.32s", "key of node "+id)))
+}
+
 func (w *world) open(id string) (*Node, error) {
 	w.t.Helper()
 	cfg := Config{ID: id, Dir: filepath.Join(w.dir, id, "raft"), Addr: "node" + id + ":1", API: "node" + id + ":2", AuditEvery: time.Hour}
-	key := seal.Key([]byte(fmt.Sprintf("%-32.32s", "key of node "+id)))
+	key := w.key(id)
 	st, err := state.Open(filepath.Join(w.dir, id, "state"), state.Options{Rebuild: true, Key: key})
 	if err != nil {
 		w.t.Fatal(err)

@@ -96,6 +96,7 @@ func TestARemovedNodeAndACopyEnd(t *testing.T) {
 		id := f.ID()
 		w.stop(f)
 		w.image(id, "copy")
+		w.copies = map[string]string{"copy": id}
 		f = w.start(id)
 		nodes[int(id[0]-'1')] = f
 		w.until("its start to be taken", func() bool { p, _ := l.peer(id); return p.Token == f.token() })
@@ -162,12 +163,12 @@ func TestOneNodeGoesOnAfterTheOthersAreLost(t *testing.T) {
 		}
 
 		dir := filepath.Join(w.dir, left.ID())
-		st, err := state.Open(filepath.Join(dir, "state"), state.Options{})
+		st, err := state.Open(filepath.Join(dir, "state"), state.Options{Key: w.key(left.ID())})
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := left.cfg
-		d := Deps{State: st}
+		d := Deps{State: st, Key: w.key(left.ID())}
 		found, err := Look(cfg, &d)
 		if err != nil || len(found.Members) != 3 || found.Last < found.Applied {
 			t.Fatalf("%+v %v", found, err)
