@@ -53,6 +53,7 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 		"door": func() error { return local.ServeOn(ctx, door, a.Door(ctx)) },
 		"sync": func() error { loop.Run(ctx); return nil },
 		"disk": func() error { return a.tend(ctx) },
+		"look": func() error { return a.recheck(ctx) },
 	} {
 		tasks.Go(func() {
 			if err := serve(); err != nil {
@@ -69,6 +70,26 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 		return err
 	}
 	a.o.Log.Info("agent stops")
+	return nil
+}
+
+// recheckAfter is how long whoever waits for the page goes first.
+const recheckAfter = 20 * time.Second
+
+// recheck reads all documents of a store that was closed well, and so was opened
+// without that.
+func (a *Agent) recheck(ctx context.Context) error {
+	timer := time.NewTimer(recheckAfter)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-timer.C:
+	}
+	if err := a.store.Recheck(); err != nil {
+		a.o.Log.Error("documents do not hold together", "err", err.Error())
+	}
+	debug.FreeOSMemory()
 	return nil
 }
 

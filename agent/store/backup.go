@@ -35,7 +35,7 @@ func (s *Store) Backup(put func(name string, size int64, r io.Reader) error) err
 				return fs.SkipDir
 			}
 			return nil
-		case !d.Type().IsRegular() || name == fileOpen || name == fileLock || name == fileBallast:
+		case !d.Type().IsRegular() || name == fileOpen || name == fileClosed || name == fileLock || name == fileBallast:
 			return nil
 		}
 		f, err := os.Open(path)

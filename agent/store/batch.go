@@ -117,6 +117,9 @@ func (b *batch) put(key []byte, d *change.Doc) {
 // full reports whether it is time to flush.
 func (b *batch) full() bool { return b.bytes > b.s.o.txnBytes() || len(b.writes) > b.s.o.txnKeys() }
 
+// half reports whether as much again would make it full.
+func (b *batch) half() bool { return b.bytes > b.s.o.txnBytes()/2 || len(b.writes) > b.s.o.txnKeys()/2 }
+
 // refresh brings the views of documents up to their confirmed states and what
 // is pending.
 func (b *batch) refresh(keys []docKey) error {
@@ -161,6 +164,7 @@ func (b *batch) flush() error {
 	if err := s.mayWriteDocs(int64(b.bytes)); err != nil {
 		return s.fail(err)
 	}
+	var sum uint32
 	err := s.db.Update(func(txn *badger.Txn) error {
 		for _, k := range slices.Sorted(maps.Keys(b.writes)) {
 			if err := put(txn, []byte(k), b.writes[k]); err != nil {
@@ -192,11 +196,13 @@ func (b *batch) flush() error {
 		if err != nil {
 			return err
 		}
+		sum = stateSum(st)
 		return txn.Set([]byte{keyState}, st)
 	})
 	if err != nil {
 		return s.fail(s.whyNot(err))
 	}
+	s.stateSum = sum
 	s.room.wrote(b.bytes+len(aux), len(b.writes)+len(b.buckets)+4)
 	s.names, s.aux = s.table.Len(), aux
 	clear(b.writes)

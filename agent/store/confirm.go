@@ -180,7 +180,7 @@ func (s *Store) confirm(tip frame.Tip, refused map[uint64]bool, clock change.Clo
 		touched[k] = struct{}{}
 		s.st.Confirmed = s.st.Confirmed.Next(raw)
 		s.st.Applied = max(s.st.Applied, e.Seq)
-		if b.full() {
+		if b.half() { // the views follow, and each is as large as what is confirmed
 			return settle()
 		}
 		return nil
@@ -323,11 +323,8 @@ func (s *Store) Replace(bucket digest.Bucket, docs []*change.Doc) error {
 			return fmt.Errorf("replace: %w", err)
 		}
 	}
-	if err := b.refresh(again); err != nil {
-		return s.fail(err)
-	}
 	s.st.Applied = s.journal.Tip().Seq
-	return b.flush()
+	return s.refreshAll(b, again)
 }
 
 // bucketPrefix is where the documents of a bucket are: sheets begin with their

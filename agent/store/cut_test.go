@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"shangu/schema"
+	"shangu/sync/digest"
 	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 var cutRuns = flag.Int("cutruns", 0, "runs of a dozen power cuts each; 0: as many as fit")
@@ -71,6 +73,7 @@ type cutter struct {
 	tally *cutTally
 
 	dir  string
+	key  seal.Key // half of the seeds seal what they write
 	sim  *disk.Sim
 	now  time.Time
 	hub  *modelHub
@@ -127,7 +130,7 @@ func (c *cutter) open() error {
 	began := time.Now()
 	s, err := Open(c.dir, Options{
 		Device: [16]byte{7}, Disk: c.sim, SegmentSize: int64(2<<10) << c.rnd.IntN(4),
-		Now: func() time.Time { return c.now }, Rand: rand2{c.rnd}, memTable: 512 << 10,
+		Now: func() time.Time { return c.now }, Rand: rand2{c.rnd}, memTable: 512 << 10, Key: c.key,
 	})
 	if err != nil {
 		return err
@@ -143,6 +146,9 @@ func (c *cutter) open() error {
 
 func (c *cutter) run() {
 	c.dir = c.t.TempDir()
+	if c.seed%2 == 0 {
+		c.key = seal.Key{1, byte(c.seed)}
+	}
 	c.sim, c.now, c.hub = disk.NewSim(c.seed), time.Unix(1_790_000_000, 0), newModelHub()
 	c.hub.full = true
 	c.told = map[string]map[schema.Key]schema.Value{}
@@ -371,7 +377,7 @@ func (c *cutter) check(drained bool) {
 		for range 4 {
 			l := &link{hub: &c.hub, device: c.s.o.Device, now: c.now.Unix()}
 			if _, err := l.sync(c.s); err != nil {
-				c.fail("sync: %v", err)
+				c.fail("sync: %v; differing: %v", err, c.differing())
 			}
 		}
 	}
@@ -386,6 +392,23 @@ func (c *cutter) check(drained bool) {
 			}
 		}
 	}
+}
+
+// differing are the buckets that store and hub do not agree on.
+func (c *cutter) differing() (out []digest.Bucket) {
+	ours, err := c.s.Buckets()
+	if err != nil {
+		c.fail("%v", err)
+	}
+	theirs := c.hub.digest()
+	all := maps.Clone(ours)
+	maps.Copy(all, theirs)
+	for b := range all {
+		if ours[b] != theirs[b] {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // settle finds out whether the save during which the power failed is there: all

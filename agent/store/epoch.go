@@ -109,7 +109,7 @@ func (s *Store) refreshAll(b *batch, keys []docKey) error {
 	// close together.
 	slices.SortFunc(keys, func(a, b docKey) int { return cmp.Compare(s.oldest(a), s.oldest(b)) })
 	for len(keys) > 0 {
-		n := min(len(keys), s.o.txnKeys()/4)
+		n := min(len(keys), s.o.txnKeys()/32)
 		if err := b.refresh(keys[:n]); err != nil {
 			return s.fail(err)
 		}

@@ -25,6 +25,7 @@ const (
 	fileBoot    = "boot.json"
 	fileHome    = "school.json"
 	fileBase    = "names.json"
+	fileClosed  = "closed.json"
 	fileLock    = "store.lock"
 	fileBallast = "ballast"
 	fileOpen    = "open" // there while the store is open, and after a crash: see openMarker

@@ -44,7 +44,7 @@ type tally struct {
 	Conflicts   int                 `json:"conflicts"`   // cards that nobody settled
 	Quarantined int                 `json:"quarantined"` // entries that wait in quarantine
 
-	days map[schema.Date]int // documents of this school about each day; counted anew at each opening
+	days map[schema.Date]int // documents of this school about each day; not in Badger: counted anew, or as an orderly end left them
 }
 
 func (t *tally) add(d *change.Doc, n int) {
@@ -101,39 +101,57 @@ var errForeign = errors.New("documents do not go with the journal")
 // is empty.
 func (s *Store) load() (ok bool, err error) {
 	err = s.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get([]byte{keyState})
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			return nil
-		}
-		if err != nil {
+		st, sum, err := readState(txn)
+		if err != nil || st == nil {
 			return err
 		}
-		if err := item.Value(func(b []byte) error { return json.Unmarshal(b, &s.st) }); err != nil {
-			return err
-		}
-		if s.st.Format != stateFormat {
-			return fmt.Errorf("%w: format %d", errForeign, s.st.Format)
-		}
-		ok = true
-		if err := s.loadBuckets(txn); err != nil {
+		s.st, s.stateSum, ok = *st, sum, true
+		if s.conf, err = readBuckets(txn); err != nil {
 			return err
 		}
 		if err := s.loadTable(txn); err != nil {
 			return err
 		}
-		return s.whole(txn)
+		if s.closed != nil {
+			return s.sound(sum)
+		}
+		if err := agree(s.st, s.conf, s.names, s.aux); err != nil {
+			return err
+		}
+		s.st.Tally.days, err = whole(txn, st, s.conf)
+		return err
 	})
 	return ok, err
 }
 
-// whole reads every document and holds all that was loaded against what the
-// state says it comes to.
-func (s *Store) whole(txn *badger.Txn) error {
+// readState reads the state and its sum; nil when Badger is empty.
+func readState(txn *badger.Txn) (st *state, sum uint32, err error) {
+	item, err := txn.Get([]byte{keyState})
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	st = &state{}
+	err = item.Value(func(b []byte) error {
+		sum = stateSum(b)
+		return json.Unmarshal(b, st)
+	})
+	if err == nil && st.Format != stateFormat {
+		err = fmt.Errorf("%w: format %d", errForeign, st.Format)
+	}
+	return st, sum, err
+}
+
+// whole reads every document and holds them all against the digests and what the
+// state says they come to. It returns how many there are about each day.
+func whole(txn *badger.Txn, st *state, digests digest.Set) (days map[schema.Date]int, err error) {
 	conf, view := digest.Set{}, digest.Set{}
 	var confirmed tally
 	var last docKey
 	var below *change.Doc
-	err := scan(txn, func(k docKey, layer byte, d *change.Doc) error {
+	err = scan(txn, func(k docKey, layer byte, d *change.Doc) error {
 		if layer == layerConfirmed {
 			conf.Replace(nil, d)
 			view.Replace(nil, d)
@@ -147,31 +165,29 @@ func (s *Store) whole(txn *badger.Txn) error {
 		view.Replace(below, d)
 		return nil
 	})
-	switch {
-	case err != nil:
-		return err
-	case !maps.Equal(conf, s.conf) || !bytes.Equal(conf.Root().Bytes(), s.st.Root) ||
-		!bytes.Equal(view.Root().Bytes(), s.st.View) || !confirmed.equal(s.st.Tally):
-		return fmt.Errorf("%w: some are missing", errForeign)
-	case s.names != s.st.Names || crc32.Checksum(s.aux, castagnoli) != s.st.Aux:
-		return fmt.Errorf("%w: %d names, expected %d", errForeign, s.names, s.st.Names)
+	if err != nil {
+		return nil, err
 	}
-	s.st.Tally.days = confirmed.days
-	return nil
+	if !maps.Equal(conf, digests) || !bytes.Equal(conf.Root().Bytes(), st.Root) ||
+		!bytes.Equal(view.Root().Bytes(), st.View) || !confirmed.equal(st.Tally) {
+		return nil, fmt.Errorf("%w: some are missing", errForeign)
+	}
+	return confirmed.days, nil
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func (s *Store) loadBuckets(txn *badger.Txn) error {
-	s.conf = digest.Set{}
-	return each(txn, []byte{keyBucket}, func(k, v []byte) error {
+func readBuckets(txn *badger.Txn) (digest.Set, error) {
+	out := digest.Set{}
+	err := each(txn, []byte{keyBucket}, func(k, v []byte) error {
 		sum, ok := digest.FromBytes(v)
 		if !ok || len(k) < 3 {
 			return fmt.Errorf("%w: bad digest", errForeign)
 		}
-		s.conf[digest.Bucket{Kind: schema.Kind(k[1])<<8 | schema.Kind(k[2]), Month: string(k[3:])}] = sum
+		out[digest.Bucket{Kind: schema.Kind(k[1])<<8 | schema.Kind(k[2]), Month: string(k[3:])}] = sum
 		return nil
 	})
+	return out, err
 }
 
 func (s *Store) loadTable(txn *badger.Txn) error {

@@ -122,6 +122,10 @@ type Store struct {
 	receipt  session.Receipt
 	receipts *journal.Journal // of the present chain; nil while it has none. Guarded by w
 
+	closed   *closed // by the start before, and untouched since; nil: who knows
+	trusted  bool    // the documents were not read yet, for that reason
+	stateSum uint32  // CRC32C of the state in Badger
+
 	loops sync.WaitGroup // over documents; none begins while broken is set
 
 	failure string // last failure of a session, for the heartbeat
@@ -207,6 +211,9 @@ func (s *Store) openFiles() error {
 		}
 	}
 	s.boot, s.home = b.Boot+1, h.School
+	if known, err := s.files.read(fileClosed, &s.closed); err != nil || !known {
+		s.closed = nil // damage costs no more than the time to read the documents
+	}
 	if err := s.openReceipts(); err != nil {
 		return err
 	}
@@ -255,6 +262,7 @@ func (s *Store) openDocs() error {
 	if err != nil {
 		return err
 	}
+	s.trust()
 	damage, err := s.openBadger(deaths)
 	if err != nil {
 		return err
@@ -265,7 +273,9 @@ func (s *Store) openDocs() error {
 			damage = s.catchUp()
 		}
 	}
+	s.closed = nil
 	if !ok || damage != nil {
+		s.trusted = false
 		if err := s.rebuild(damage); err != nil {
 			return err
 		}
@@ -310,6 +320,9 @@ func (s *Store) Close() error {
 	well := before == nil
 	err := errors.Join(s.closeBadger(), s.journal.Close(), s.closeReceipts())
 	if err == nil && well && !s.o.InMemory {
+		if err := s.leave(); err != nil {
+			s.o.Log.Warn("the next start will read all documents", "cause", err)
+		}
 		err = os.Remove(filepath.Join(s.files.dir, fileOpen))
 	}
 	if s.lock != nil {

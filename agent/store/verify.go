@@ -53,17 +53,25 @@ func (s *Store) Verify(repair bool) (v Verification, err error) {
 	if err == nil || !repair {
 		return v, nil
 	}
-	if err := s.mayGrow(); err != nil {
+	if err := s.repair(fmt.Errorf("verify: %w", err)); err != nil {
 		return v, err
+	}
+	v.Repaired = true
+	return v, nil
+}
+
+// repair rebuilds the documents while others use the store. The caller holds w.
+func (s *Store) repair(why error) error {
+	if err := s.mayGrow(); err != nil {
+		return err
 	}
 	s.quiesce(errRepair)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.renew(fmt.Errorf("verify: %w", err)); err != nil {
-		return v, s.fail(err)
+	if err := s.renew(why); err != nil {
+		return s.fail(err)
 	}
-	v.Repaired = true
-	return v, nil
+	return nil
 }
 
 // errRepair is what readers get during a repair.

@@ -19,13 +19,15 @@ import (
 // CheckTables looks at the end of each of Badger's tables in a directory:
 // index, its length, checksum, its length. Badger takes the process down, in a
 // goroutine of its own, when a power cut left something else there: zeros pass
-// its checksum, and lengths that it does not expect end the process at once. So whoever opens a database looks first. Tables that the manifest
+// its checksum, and lengths that it does not expect end the process at once. A
+// key that is missing in the registry does the same. So whoever opens a database
+// looks first. Tables that the manifest
 // does not list yet are what a killed process left half written: Badger drops
 // them. A manifest that cannot be read is Badger's to report.
 func CheckTables(dir string) error {
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return checkRegistry(dir, nil)
 	}
 	if err != nil {
 		return err
@@ -34,6 +36,9 @@ func CheckTables(dir string) error {
 	manifest, _, err := badger.ReplayManifestFile(f, 0, badger.DefaultOptions(dir).WithLogger(nil))
 	if err != nil {
 		return nil
+	}
+	if err := checkRegistry(dir, manifest.Tables); err != nil {
+		return fmt.Errorf("check keys: %w", err)
 	}
 	for _, id := range slices.Sorted(maps.Keys(manifest.Tables)) {
 		name := table.NewFilename(id, dir)
