@@ -32,16 +32,18 @@ func TestOnlyOurOwnFormConfirmsADate(t *testing.T) {
 		header      http.Header
 		code        int
 	}{
-		"ours":             {token, "2026-10-12", http.Header{"Origin": {"http://" + host}, "Sec-Fetch-Site": {"same-origin"}}, 303},
-		"an old browser":   {token, "2026-10-12", nil, 303},
-		"a wrong date":     {token, "2026-02-30", nil, 409},
-		"no token":         {"", "2026-10-12", nil, 403},
-		"another's token":  {strings.Repeat("A", len(token)), "2026-10-12", nil, 403},
-		"another's page":   {token, "2026-10-12", http.Header{"Origin": {"http://evil.example"}}, 403},
-		"another port":     {token, "2026-10-12", http.Header{"Origin": {"http://127.0.0.1:9999"}}, 403},
-		"a null origin":    {token, "2026-10-12", http.Header{"Origin": {"null"}}, 403},
-		"another site":     {token, "2026-10-12", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
-		"more than a form": {token, strings.Repeat("9", 2*maxForm), nil, 403},
+		"ours":                     {token, "2026-10-12", http.Header{"Origin": {"http://" + host}, "Sec-Fetch-Site": {"same-origin"}}, 303},
+		"an old browser":           {token, "2026-10-12", http.Header{"Referer": {"http://" + host + "/?lang=en"}}, 303},
+		"no word of where":         {token, "2026-10-12", nil, 403},
+		"an old browser elsewhere": {token, "2026-10-12", http.Header{"Referer": {"http://evil.example/" + host}}, 403},
+		"a wrong date":             {token, "2026-02-30", http.Header{"Origin": {"http://" + host}}, 409},
+		"no token":                 {"", "2026-10-12", nil, 403},
+		"another's token":          {strings.Repeat("A", len(token)), "2026-10-12", nil, 403},
+		"another's page":           {token, "2026-10-12", http.Header{"Origin": {"http://evil.example"}}, 403},
+		"another port":             {token, "2026-10-12", http.Header{"Origin": {"http://127.0.0.1:9999"}}, 403},
+		"a null origin":            {token, "2026-10-12", http.Header{"Origin": {"null"}}, 403},
+		"another site":             {token, "2026-10-12", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
+		"more than a form":         {token, strings.Repeat("9", 2*maxForm), nil, 403},
 	} {
 		form := url.Values{"token": {c.token}, "date": {c.date}}
 		r := httptest.NewRequest("POST", "http://"+host+"/date?lang=en", strings.NewReader(form.Encode()))

@@ -4,7 +4,8 @@
 // It listens on a loopback address only and answers only requests that name
 // one, so that a page of somebody else's in the clerk's browser cannot read it
 // through a name of its own (DNS rebinding), nor act on it from its own origin. Which
-// of the machine's users are let in is installer/host/peer's. It imports schema/text alone.
+// of the machine's users are let in is installer/host/peer's. It imports schema/text
+// and installer/host/crowd alone.
 package web
 
 import (
@@ -22,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"shangu/installer/host/crowd"
 	"shangu/schema/text"
 )
 
@@ -109,9 +111,23 @@ func Listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
+// Bounds of the server. Any program on this machine can reach it; a clerk's
+// browser has a handful of connections and is answered in milliseconds. At the
+// bound the oldest goes, whatever it is at.
+const (
+	maxConns      = 64
+	headerTimeout = 5 * time.Second
+	readTimeout   = 20 * time.Second // of a whole request
+	writeTimeout  = time.Minute
+)
+
 // Serve answers requests until ctx is done.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	srv := &http.Server{
+		Handler: h, MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: time.Minute,
+	}
+	l = crowd.Listen(l, maxConns, maxConns)
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -164,8 +180,9 @@ func foreign(r *http.Request) bool {
 	case "same-origin", "none":
 		return false
 	case "":
-		// An old browser or a tool. What changes something names its origin.
-		return !reads && r.Header.Get("Origin") == ""
+		// An old browser or a tool. What changes something names its origin or
+		// the page that it comes from.
+		return !reads && r.Header.Get("Origin") == "" && !strings.HasPrefix(r.Header.Get("Referer"), "http://"+r.Host+"/")
 	}
 	return !reads || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
 }

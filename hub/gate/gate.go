@@ -3,7 +3,7 @@
 //
 // It authenticates and admits; the conversation itself is sync/session's, the
 // cluster's work hub/cluster's, and who may come in hub/authority's. It may
-// import those and sync/link; it never touches the store. DESIGN.md says where
+// import those, sync/link and installer/host/crowd; it never touches the store. DESIGN.md says where
 // the bytes on the wire go.
 package gate
 
@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"shangu/hub/authority"
+	"shangu/installer/host/crowd"
 	"shangu/sync/session"
 )
 
@@ -167,7 +168,7 @@ func New(c Config) (*Gate, error) {
 		ReadTimeout:                  2 * c.HeaderTimeout, // handlers that take bodies set their own
 		WriteTimeout:                 2 * c.HeaderTimeout,
 		IdleTimeout:                  c.IdleTimeout,
-		ConnState:                    watched,
+		ConnState:                    crowd.Watch,
 		MaxHeaderBytes:               maxHeader,
 		ErrorLog:                     slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 		DisableGeneralOptionsHandler: true,
@@ -180,7 +181,7 @@ func (g *Gate) Serve(l net.Listener) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go g.pressure.run(ctx)
-	l = tls.NewListener(newCrowd(&pacedListener{Listener: l, pressure: g.pressure}, g.c.Connections), g.tls)
+	l = tls.NewListener(crowd.Listen(&pacedListener{Listener: l, pressure: g.pressure}, g.c.Connections, max(1, g.c.Connections/2)), g.tls)
 	if err := g.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -1,4 +1,11 @@
-package gate
+// Package crowd bounds the connections that a server has open. At the bound a
+// newcomer is let in and the connection goes that has waited longest without a
+// request, from the most crowded address first: whoever opens connections and
+// says nothing, or drips a header, only pushes out his own kind. Connections
+// whose request is being answered stay, where the server tells.
+//
+// The package imports nothing of ours.
+package crowd
 
 import (
 	"crypto/tls"
@@ -8,11 +15,6 @@ import (
 	"time"
 )
 
-// crowd bounds open connections, in all and from one address. At the bound a
-// newcomer is let in and the one that has waited longest without a request goes,
-// from the most crowded address first: whoever opens connections and says
-// nothing, or drips a header, only pushes out his own kind. Connections whose
-// request is being answered stay.
 type crowd struct {
 	net.Listener
 	most, each int
@@ -22,8 +24,11 @@ type crowd struct {
 	from   map[string]int
 }
 
-func newCrowd(l net.Listener, most int) *crowd {
-	return &crowd{Listener: l, most: most, each: max(1, most/2), guests: map[*guest]struct{}{}, from: map[string]int{}}
+// Listen bounds the connections of l that are open at once: most in all, each
+// from one address. A server that has not Watch as its ConnState is not asked
+// what its connections are at: the oldest goes.
+func Listen(l net.Listener, most, each int) net.Listener {
+	return &crowd{Listener: l, most: most, each: each, guests: map[*guest]struct{}{}, from: map[string]int{}}
 }
 
 // guest is a connection in the crowd.
@@ -103,14 +108,13 @@ func (g *guest) Close() error {
 	return g.Conn.Close()
 }
 
-// watched is http.Server.ConnState: a connection is busy once the header of a
-// request has come whole.
-func watched(c net.Conn, s http.ConnState) {
-	t, ok := c.(*tls.Conn)
-	if !ok {
-		return
+// Watch is an http.Server's ConnState: a connection is busy once the header of
+// a request has come whole.
+func Watch(c net.Conn, s http.ConnState) {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
 	}
-	g, ok := t.NetConn().(*guest)
+	g, ok := c.(*guest)
 	if !ok {
 		return
 	}
