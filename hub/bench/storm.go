@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	hubcluster "shangu/hub/cluster"
 	"shangu/sync/link"
 )
 
@@ -44,6 +45,9 @@ const (
 	// MaxBeat is how long a school that has nothing to send may wait for its
 	// heartbeat's answer, its handshake included.
 	MaxBeat = 30 * time.Second
+	// rounds is how many elections it may take until one candidate has a
+	// majority.
+	rounds = 2
 	// unfair bounds the longest wait of a school: so often the median, and a
 	// minute for the pauses that the hub asks for.
 	unfair     = 4
@@ -53,6 +57,16 @@ const (
 	// beatEvery is how often a quiet school holds a session.
 	beatEvery = time.Second
 )
+
+// MaxSilence is how long the heartbeats of a school may go unanswered when the
+// leader is killed, from the first that fails to the answer of the one that does
+// not: the others miss the leader after twice the cluster's Heartbeat at most, a
+// candidate waits for votes twice its Election at most, and the answer is
+// bounded like any.
+func MaxSilence() time.Duration {
+	c := hubcluster.DefaultConfig()
+	return 2*c.Heartbeat + rounds*2*c.Election + MaxBeat
+}
 
 // Storm is what was seen when all schools came back at once.
 type Storm struct {
@@ -76,6 +90,7 @@ type Storm struct {
 	BeatMedian float64 `json:"heartbeat_p50_ms"`
 	BeatP99    float64 `json:"heartbeat_p99_ms"`
 	BeatMax    float64 `json:"heartbeat_max_ms"`
+	Silence    float64 `json:"heartbeat_silence_ms"` // the longest time in which a school got no answer, from its first failure
 
 	Anonymous []float64 `json:"nodes_anonymous_peak_mb"`
 	Resident  []float64 `json:"nodes_resident_peak_mb"`
@@ -92,9 +107,9 @@ func (s *Storm) String() string {
 		how = ", leader killed"
 	}
 	return fmt.Sprintf("%d of %d schools drained %d documents in %.1f s%s (median %.1f, longest %.1f s, at most %d attempts, %d sent away, %d failed); "+
-		"%d heartbeats, %d unanswered, p50 %.0f ms, p99 %.0f ms, max %.0f ms; nodes at most %.0f MB",
+		"%d heartbeats, %d unanswered, p50 %.0f ms, p99 %.0f ms, max %.0f ms, silent %.0f ms; nodes at most %.0f MB",
 		s.Drained, s.Schools, s.Documents, s.Last, how, s.Median, s.Longest, s.Attempts, s.SentAway, s.Failed,
-		s.Beats, s.BeatsLost, s.BeatMedian, s.BeatP99, s.BeatMax, slices.Max(s.Anonymous))
+		s.Beats, s.BeatsLost, s.BeatMedian, s.BeatP99, s.BeatMax, s.Silence, slices.Max(s.Anonymous))
 }
 
 func (s *Storm) lose(format string, args ...any) {
@@ -204,8 +219,9 @@ func (s *Storm) sum(schools []*client) {
 	s.Median, s.P99, s.Longest = at(waits, 0.5).Seconds(), at(waits, 0.99).Seconds(), at(waits, 1).Seconds()
 }
 
-func (s *Storm) take(took []time.Duration, lost []error) {
-	s.Beats, s.BeatsLost = len(took)+len(lost), len(lost)
+func (s *Storm) take(h heard) {
+	took, lost := h.took, h.lost
+	s.Beats, s.BeatsLost, s.Silence = len(took)+len(lost), len(lost), float64(h.silence.Microseconds())/1000
 	if s.BeatsLost > 0 && !s.Killed {
 		s.lose("%d of %d heartbeats were not answered, one with: %v", len(lost), s.Beats, lost[0])
 	}
@@ -234,6 +250,9 @@ func (s *Storm) judge() {
 	}
 	if s.BeatMax > float64(MaxBeat.Milliseconds()) {
 		s.lose("a heartbeat took %.0f ms", s.BeatMax)
+	}
+	if s.Silence > float64(MaxSilence().Milliseconds()) {
+		s.lose("a school's heartbeats went unanswered for %.0f ms", s.Silence)
 	}
 }
 
@@ -299,18 +318,25 @@ func (c *cluster) kill(ctx context.Context, really bool, when <-chan struct{}) e
 	return c.hub.WaitReady(ctx, leader)
 }
 
+// heard is what became of heartbeats.
+type heard struct {
+	took    []time.Duration
+	lost    []error
+	silence time.Duration // the longest from a school's first failure to its next answer
+}
+
 // hearts has schools with nothing to send hold a session every second, each on
 // a connection of its own, until the function it returns is called.
-func hearts(ctx context.Context, schools []*client) func() (took []time.Duration, lost []error) {
+func hearts(ctx context.Context, schools []*client) func() heard {
 	ctx, cancel := context.WithCancel(ctx)
 	var mu sync.Mutex
-	var took []time.Duration
-	var lost []error
+	var h heard
 	var wg sync.WaitGroup
 	for i, k := range schools {
 		wg.Go(func() {
 			pause := time.NewTimer(beatEvery * time.Duration(i) / time.Duration(len(schools)))
 			defer pause.Stop()
+			var failing time.Time // since when; zero while they are answered
 			for {
 				select {
 				case <-ctx.Done():
@@ -320,21 +346,28 @@ func hearts(ctx context.Context, schools []*client) func() (took []time.Duration
 				began := time.Now()
 				err := k.session(context.WithoutCancel(ctx)) // one that has begun is seen through
 				d := time.Since(began)
+				if err != nil && failing.IsZero() {
+					failing = began
+				}
 				mu.Lock()
+				if !failing.IsZero() {
+					h.silence = max(h.silence, time.Since(failing))
+				}
 				if err != nil {
-					lost = append(lost, err)
+					h.lost = append(h.lost, err)
 				} else {
-					took = append(took, d)
+					h.took = append(h.took, d)
+					failing = time.Time{}
 				}
 				mu.Unlock()
 				pause.Reset(max(beatEvery-d, 0))
 			}
 		})
 	}
-	return func() ([]time.Duration, []error) {
+	return func() heard {
 		cancel()
 		wg.Wait()
-		return took, lost
+		return h
 	}
 }
 

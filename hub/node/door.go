@@ -25,6 +25,7 @@ import (
 // in --dir. Who may open the socket may ask anything.
 //
 //	GET  /v1/status                      Status
+//	GET  /v1/role                        Role
 //	POST /v1/propose     command bytes   result bytes
 //	POST /v1/token       TokenRequest    TokenAnswer
 //	POST /v1/district    LoadRequest     Loaded
@@ -114,6 +115,7 @@ func (n *Node) door() http.Handler {
 	handle("GET /v1/status", func(r *http.Request) (any, error) {
 		return Status{Status: n.Cluster.Status(r.Context()), Version: n.opts.Version, Audit: auditHead(n.State.TrailHead())}, nil
 	})
+	handle("GET /v1/role", func(*http.Request) (any, error) { return Role{Serves: !n.opts.Quiet}, nil })
 	handle("POST /v1/token", n.token)
 	handle("POST /v1/key/open", n.openKey)
 	handle("POST /v1/district", n.loadDistrict)

@@ -420,18 +420,3 @@ func (n *Node) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// lockPatience is how long a starting node waits for a command that has the
-// directory open.
-const lockPatience = 15 * time.Second
-
-func lockPatiently(ctx context.Context, dir string) (*local.Held, error) {
-	wait, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
-	client, held, err := local.Reach(wait, dir)
-	if client != nil {
-		// A node serves already: say who.
-		return local.Lock(dir)
-	}
-	return held, err
-}
