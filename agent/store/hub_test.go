@@ -157,14 +157,13 @@ func (h *modelHub) write(chain change.ChainID, e *change.Entry, loud bool, kind 
 	h.docs[keyOf("", kind, id)] = &modelDoc{d, []modelWrite{{h.pos, chain, loud}}}
 }
 
-func (h *modelHub) Tip(_ context.Context, _ session.Caller, chain []byte, seq uint64) (id change.ChainID, tip, near frame.Tip, err error) {
-	for full, c := range h.chains {
-		if string(full[:len(chain)]) == string(chain) {
-			tip = c.tips[len(c.tips)-1]
-			return full, tip, c.tips[min(seq, tip.Seq)], nil
+func (h *modelHub) Chain(_ context.Context, _ session.Caller, start []byte) (change.ChainID, error) {
+	for id := range h.chains {
+		if string(id[:len(start)]) == string(start) {
+			return id, nil
 		}
 	}
-	return id, tip, near, session.ErrUnknownChain
+	return change.ChainID{}, session.ErrUnknownChain
 }
 
 func (h *modelHub) Pull(_ context.Context, _ session.Caller, chain change.ChainID, cursor uint64, budget int) (d session.Delta, err error) {

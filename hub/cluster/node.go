@@ -339,11 +339,6 @@ func (n *Node) heartbeat(ctx context.Context, p session.Push) (ack session.Ack, 
 	if err := n.fresh(ctx); err != nil {
 		return ack, err
 	}
-	if d, ok, err := n.deps.State.Device(p.Caller.Device); err != nil {
-		return ack, fmt.Errorf("heartbeat: %w", err)
-	} else if ok && d.Revoked != 0 {
-		return ack, session.ErrRevoked
-	}
 	ack.Clock = p.Clock
 	ack.Applied, _ = n.deps.State.Applied()
 	_, ack.Tip, ack.Near, err = n.deps.State.Tip(p.Caller, p.Chain[:], p.Confirmed)
@@ -367,8 +362,18 @@ func (n *Node) heartbeat(ctx context.Context, p session.Push) (ack session.Ack, 
 // pushes. A newer word of the same device replaces an older one.
 func (n *Node) Beat(b state.Beat) { n.ingest.beat(b) }
 
-// Tip implements session.Hub. It is linearizable, and works on the leader
-// alone.
+// Chain implements session.Hub. A chain that is there once is there for ever, so
+// that only one that is not there is looked for in a state made sure of.
+func (n *Node) Chain(ctx context.Context, c session.Caller, start []byte) (change.ChainID, error) {
+	id, err := n.deps.State.Chain(c, start)
+	if errors.Is(err, session.ErrUnknownChain) {
+		id, _, _, err = n.Tip(ctx, c, start, 0)
+	}
+	return id, err
+}
+
+// Tip returns the end of a chain of the caller's device and the checkpoint at or
+// before seq. It is linearizable, and works on the leader alone.
 func (n *Node) Tip(ctx context.Context, c session.Caller, chain []byte, seq uint64) (full change.ChainID, tip, near frame.Tip, err error) {
 	if err := n.fresh(ctx); err != nil {
 		return full, tip, near, err

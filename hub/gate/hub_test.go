@@ -248,9 +248,9 @@ func (n *node) Ingest(ctx context.Context, p session.Push) (session.Ack, error) 
 	return r[0].Ack, r[0].Err
 }
 
-// Tip implements session.Hub.
-func (n *node) Tip(_ context.Context, c session.Caller, chain []byte, seq uint64) (change.ChainID, frame.Tip, frame.Tip, error) {
-	return n.d.state.Tip(c, chain, seq)
+// Chain implements session.Hub.
+func (n *node) Chain(_ context.Context, c session.Caller, start []byte) (change.ChainID, error) {
+	return n.d.state.Chain(c, start)
 }
 
 // Pull implements session.Hub.

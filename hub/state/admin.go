@@ -81,7 +81,7 @@ func (b *batch) enrol(c *Enrol) []byte {
 				b.s.devices.put(c.Device, d)
 			}
 			d.Device = Device{ID: c.Device, School: t.School, Certificate: c.Certificate, Enrolled: t.Used, Token: c.Hash}
-			b.set(idKey(keyDevice, d.ID[:]), encode(nil, &d.Device))
+			b.saveDevice(d)
 		}
 		r.School, r.Certificate = t.School, t.Certificate
 		b.note(&Record{What: WhatEnrol, Time: t.Used, School: t.School, Device: c.Device, Account: t.By, Body: b.data})
@@ -106,7 +106,7 @@ func (b *batch) revoke(c *Revoke) []byte {
 		b.beat(n)
 	}
 	d.Revoked, d.RevokedBy, d.Reason = max(1, c.Now), c.Account, c.Reason
-	b.set(idKey(keyDevice, d.ID[:]), encode(nil, &d.Device))
+	b.saveDevice(d)
 	b.note(&Record{What: WhatRevoke, Time: d.Revoked, School: d.School, Device: d.ID, Account: c.Account, Body: b.data})
 	return finish(nil)
 }

@@ -61,7 +61,12 @@ func (b *batch) feed(viewer string, k DocKey, p place) {
 	c.items++
 }
 
-func (b *batch) endChunk(c *chunk) { b.set(feedKey(c.viewer, c.last), c.bytes) }
+func (b *batch) endChunk(c *chunk) {
+	if c.viewer == common {
+		b.s.commonEnd.Store(c.last) // before anybody can see the chunk
+	}
+	b.set(feedKey(c.viewer, c.last), c.bytes)
+}
 
 // endChunks writes the chunks of the item at hand.
 func (b *batch) endChunks() {

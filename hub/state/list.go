@@ -13,15 +13,6 @@ import (
 	"shangu/sync/frame"
 )
 
-// Device returns a device; ok is false when it never enrolled.
-func (s *State) Device(id [16]byte) (d Device, ok bool, err error) {
-	err = s.view("read device", func(txn *badger.Txn) error {
-		ok, err = fetch(txn, idKey(keyDevice, id[:]), &d)
-		return err
-	})
-	return d, ok, err
-}
-
 // Devices lists all devices by id.
 func (s *State) Devices() (ds []Device, err error) {
 	err = s.view("list devices", func(txn *badger.Txn) error {

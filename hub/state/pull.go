@@ -21,14 +21,14 @@ import (
 // nothing new. A cursor that was never given out comes from a time that this
 // hub has lost: it was restored from a backup, and the feed is read anew.
 func (s *State) Pull(c session.Caller, chain change.ChainID, cursor uint64, budget int) (d session.Delta, err error) {
+	if err := s.admit(c); err != nil {
+		return d, err
+	}
 	err = s.view("pull", func(txn *badger.Txn) error {
-		if err := admit(txn, c); err != nil {
-			return err
-		}
 		if cursor > s.Cursor() {
 			cursor = 0
 		}
-		p := puller{txn: txn, school: c.School, chain: chain, cursor: cursor, budget: budget}
+		p := puller{txn: txn, school: c.School, chain: chain, cursor: cursor, budget: budget, common: s.commonEnd.Load()}
 		d, err = p.pull()
 		return err
 	})
@@ -41,6 +41,7 @@ type puller struct {
 	chain  change.ChainID
 	cursor uint64
 	budget int
+	common uint64 // the common feed has nothing past it that txn shows
 
 	d     session.Delta
 	bytes int
@@ -168,18 +169,29 @@ type feedReader struct {
 	it     *badger.Iterator
 	items  []feedItem
 	opened bool
+	ended  bool // nothing is there, and it is nil
 }
 
 func (p *puller) reader(viewer string) *feedReader {
+	if viewer == common && p.cursor >= p.common {
+		return &feedReader{viewer: viewer, ended: true}
+	}
 	it := p.txn.NewIterator(badger.IteratorOptions{Prefix: nameKey(keyFeed, viewer)})
 	return &feedReader{viewer: viewer, cursor: p.cursor, it: it}
 }
 
-func (r *feedReader) close() { r.it.Close() }
+func (r *feedReader) close() {
+	if !r.ended {
+		r.it.Close()
+	}
+}
 
 // peek returns the next item, nil at the feed's end.
 func (r *feedReader) peek() (*feedItem, error) {
 	for len(r.items) == 0 {
+		if r.ended {
+			return nil, nil
+		}
 		if !r.opened {
 			r.it.Seek(feedKey(r.viewer, r.cursor+1))
 			r.opened = true

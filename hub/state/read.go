@@ -51,49 +51,22 @@ func all[T any, P interface {
 	return out, err
 }
 
-// admit fails unless the caller's device is enrolled, for the school it says,
-// and not revoked.
-func admit(txn *badger.Txn, c session.Caller) error {
-	var d Device
-	ok, err := fetch(txn, idKey(keyDevice, c.Device[:]), &d)
-	switch {
-	case err != nil:
-		return err
-	case !ok || d.School != c.School:
-		return session.ErrRefused
-	case d.Revoked != 0:
-		return session.ErrRevoked
-	}
-	return nil
-}
-
 // Tip returns the end of a chain of the caller's device and the checkpoint at
-// or before seq; see session.Hub.
+// or before seq. chain may be cut to its first 8 bytes; the full id comes back.
 func (s *State) Tip(c session.Caller, chain []byte, seq uint64) (full change.ChainID, tip, near frame.Tip, err error) {
+	if err := s.admit(c); err != nil {
+		return full, tip, near, err
+	}
 	err = s.view("read tip", func(txn *badger.Txn) error {
-		if err := admit(txn, c); err != nil {
+		id, r, err := findChain(txn, c.Device, chain)
+		if err != nil {
 			return err
 		}
-		if len(chain) < 8 || len(chain) > len(full) {
-			return session.ErrUnknownChain
+		full, tip, near = id, r.tip, r.tip
+		if seq < tip.Seq {
+			near, err = checkpointBefore(txn, full, seq)
 		}
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: idKey(keyChain, chain)})
-		defer it.Close()
-		for it.Rewind(); it.Valid(); it.Next() {
-			var r chainRecord
-			if err := it.Item().Value(func(v []byte) error { return decode(v, &r) }); err != nil {
-				return err
-			}
-			if r.device != c.Device {
-				continue
-			}
-			full, tip, near = change.ChainID(it.Item().Key()[1:]), r.tip, r.tip
-			if seq < tip.Seq {
-				near, err = checkpointBefore(txn, full, seq)
-			}
-			return err
-		}
-		return session.ErrUnknownChain
+		return err
 	})
 	return full, tip, near, err
 }
@@ -110,10 +83,10 @@ func (s *State) Verdicts(chain change.ChainID, after uint64) (vs []session.Verdi
 
 // Buckets returns the digests of all that the caller's school sees.
 func (s *State) Buckets(c session.Caller) (set digest.Set, err error) {
+	if err := s.admit(c); err != nil {
+		return nil, err
+	}
 	err = s.view("read digests", func(txn *badger.Txn) error {
-		if err := admit(txn, c); err != nil {
-			return err
-		}
 		set, err = bucketsOf(txn, c.School)
 		return err
 	})
@@ -152,10 +125,10 @@ func bucketsOf(txn *badger.Txn, school string) (digest.Set, error) {
 // Bucket returns the documents of one bucket that the caller's school sees, for
 // repair.
 func (s *State) Bucket(c session.Caller, b digest.Bucket) (docs []*change.Doc, err error) {
+	if err := s.admit(c); err != nil {
+		return nil, err
+	}
 	err = s.view("read bucket", func(txn *badger.Txn) error {
-		if err := admit(txn, c); err != nil {
-			return err
-		}
 		take := func(v []byte) error {
 			_, raw, err := splitPlace(v)
 			if err != nil {

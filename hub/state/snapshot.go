@@ -186,8 +186,7 @@ func (s *State) restore(r io.Reader) error {
 	old := s.db
 	s.db, s.broken = db, nil
 	s.setProgress(at)
-	s.forget()
-	if err := old.Close(); err != nil {
+	if err := errors.Join(s.forget(), old.Close()); err != nil {
 		return err
 	}
 	return os.RemoveAll(was)

@@ -1,12 +1,15 @@
 package state
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -65,6 +68,9 @@ type State struct {
 	merged   change.Doc // what the entry at hand makes of its document
 	slab     slab
 
+	known     known
+	commonEnd atomic.Uint64 // position of the common feed's last item, or past it
+
 	// beforeCommit, set by tests alone, fails a transaction before it is
 	// committed.
 	beforeCommit func() error
@@ -99,7 +105,10 @@ func Open(dir string, o Options) (*State, error) {
 	if s.db, s.at, err = openSound(filepath.Join(dir, string(name)), o); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
-	s.forget()
+	if err := s.forget(); err != nil {
+		s.db.Close()
+		return nil, fmt.Errorf("open state: %w", err)
+	}
 	// What a restore left behind when it was cut short.
 	others, err := filepath.Glob(filepath.Join(dir, "db-*"))
 	if err == nil {
@@ -116,11 +125,22 @@ func Open(dir string, o Options) (*State, error) {
 	return s, nil
 }
 
-// forget empties the caches.
-func (s *State) forget() {
+// forget empties the caches and looks where the common feed ends.
+func (s *State) forget() error {
+	s.known.forget()
 	s.chains = newLRU[change.ChainID, *chain](max(1, s.o.Cache/8)) // with a table of 500 pupils one takes some 60 kB
 	s.schools = newLRU[string, *viewer](s.o.Cache)
 	s.devices = newLRU[[16]byte, *device](s.o.Cache)
+	return s.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Reverse: true, Prefix: nameKey(keyFeed, common)})
+		defer it.Close()
+		s.commonEnd.Store(0)
+		if it.Seek(feedKey(common, math.MaxUint64)); it.Valid() {
+			key := it.Item().Key()
+			s.commonEnd.Store(binary.BigEndian.Uint64(key[len(key)-8:]))
+		}
+		return nil
+	})
 }
 
 // badgerOptions are sized for a hub node beside raft on a small machine. All

@@ -12,7 +12,6 @@ import (
 	"shangu/hub/state"
 	"shangu/sync/change"
 	"shangu/sync/digest"
-	"shangu/sync/frame"
 	"shangu/sync/session"
 )
 
@@ -115,9 +114,9 @@ func (h *loneHub) Ingest(_ context.Context, p session.Push) (session.Ack, error)
 	return results[0].Ack, results[0].Err
 }
 
-// Tip implements session.Hub.
-func (h *loneHub) Tip(_ context.Context, c session.Caller, chain []byte, seq uint64) (change.ChainID, frame.Tip, frame.Tip, error) {
-	return h.state.Tip(c, chain, seq)
+// Chain implements session.Hub.
+func (h *loneHub) Chain(_ context.Context, c session.Caller, start []byte) (change.ChainID, error) {
+	return h.state.Chain(c, start)
 }
 
 // Pull implements session.Hub.

@@ -89,7 +89,7 @@ func serve(ctx context.Context, hub Hub, d District, c Caller, q *request, p *re
 		if len(q.chain) < 8 {
 			return 0, fmt.Errorf("%w: chain of %d bytes", frame.ErrFormat, len(q.chain))
 		}
-		full, _, _, err := hub.Tip(ctx, c, q.chain, q.confirmed)
+		full, err := hub.Chain(ctx, c, q.chain)
 		if err != nil {
 			return 0, err
 		}

@@ -88,10 +88,10 @@ type Hub interface {
 	// ErrUnknownChain, or with frame.ErrFormat or ErrLimit for bytes that are
 	// no pack.
 	Ingest(ctx context.Context, p Push) (Ack, error)
-	// Tip returns the end of a chain of the caller's device, and its checkpoint
-	// at or before seq. chain may be cut to its first 8 bytes; the full id
-	// comes back. It fails with ErrUnknownChain when there is no such chain.
-	Tip(ctx context.Context, c Caller, chain []byte, seq uint64) (full change.ChainID, tip, near frame.Tip, err error)
+	// Chain returns the whole id of a chain of the caller's device, of which
+	// start is the first 8 bytes or more. It fails with ErrUnknownChain when
+	// there is no such chain.
+	Chain(ctx context.Context, c Caller, start []byte) (change.ChainID, error)
 	// Pull returns what a school has not seen, about budget bytes at most.
 	// Documents that only chain wrote since the cursor are left out.
 	Pull(ctx context.Context, c Caller, chain change.ChainID, cursor uint64, budget int) (Delta, error)
