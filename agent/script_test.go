@@ -27,19 +27,27 @@ func TestEveryWordIsInTheCatalogue(t *testing.T) {
 }
 
 // TestScripts runs the commands as processes of their own. The scripts' DATA is
-// a small school of the made-up district.
+// a small school of the made-up district, BUNDLES are a school pack for it and
+// what a stick may hold.
 func TestScripts(t *testing.T) {
 	data, err := filepath.Abs(filepath.Join("..", "installer", "demo", "yunling", "schools", "2199109015"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(data); err != nil {
+	bundles, err := filepath.Abs(filepath.Join("..", "sync", "bundle", "testdata", "v1"))
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, dir := range []string{data, bundles} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Fatal(err)
+		}
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DATA", data)
+			e.Setenv("BUNDLES", bundles)
 			e.Setenv("SHANGU_LANG", "zh")
 			e.Setenv("USER", "wang")
 			for name, t := range map[string]struct {

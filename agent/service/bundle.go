@@ -180,7 +180,16 @@ func (a *Agent) ExportBundle(ctx context.Context, take func(Bundled, io.Reader) 
 		}
 		defer f.Close()
 		b.Enrols = cr == nil
-		return take(b, f)
+		if err := take(b, f); err != nil {
+			return err
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		n := a.last
+		now, _ := a.clock.now()
+		n.Stick.Made = now.Unix()
+		a.keepLast(n)
+		return nil
 	}
 }
 
@@ -288,10 +297,7 @@ func (a *Agent) ImportBundle(ctx context.Context, src io.ReaderAt, size int64) (
 		return Returned{}, err
 	}
 	var head *bundle.DownHead
-	f, err := bundle.Open(src, size, own, func(l bundle.Label, b []byte) (_ ed25519.PublicKey, err error) {
-		if err := l.For(bundle.Down, from.cluster); err != nil {
-			return nil, err
-		}
+	f, err := bundle.Open(src, size, bundle.Down, from.cluster, own, func(b []byte) (_ ed25519.PublicKey, err error) {
 		if head, err = bundle.ReadDownHead(b); err != nil {
 			return nil, err
 		}
@@ -377,16 +383,17 @@ func (a *Agent) settle(f *bundle.File, head *bundle.DownHead, from district, out
 		memory.Wants = s.Differ
 	}
 	a.remember(memory)
-	a.noteReply(head.Time)
+	a.noteReply(head.Time, s.Pushed)
 	a.o.Log.Info("reply taken", "number", f.Number, "pushed", s.Pushed, "pulled", s.Pulled, "stale", s.Stale,
 		"repaired", s.Repaired, "differ", len(s.Differ), "rewound", s.Rewound, "rechain", s.Rechain)
 	return nil
 }
 
-// noteReply notes when the hub was heard of last. How long the reply was on its
+// noteReply notes when the hub was heard of last, and that so many entries became
+// safe by it. How long the reply was on its
 // way nobody knows: a clock that is behind the reply's time is wrong, one that is
 // ahead of it need not be.
-func (a *Agent) noteReply(at int64) {
+func (a *Agent) noteReply(at int64, pushed uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n := a.last
@@ -395,11 +402,7 @@ func (a *Agent) noteReply(at int64) {
 		n.Offset = behind
 	}
 	a.store.SetFailure("")
-	if n == a.last {
-		return
-	}
-	a.last = n
-	if err := a.writeJSON(lastFile, n); err != nil {
-		a.o.Log.Warn("the note on the last session was not kept", "err", err.Error())
-	}
+	now, _ := a.clock.now()
+	n.Stick.Taken, n.Stick.Told, n.Stick.Pushed = now.Unix(), at, pushed
+	a.keepLast(n)
 }

@@ -18,8 +18,8 @@ type Notice struct {
 // slowClock is how far the machine's clock may be off before the clerk is told.
 const slowClock = 2 * time.Minute
 
-// mendShown is for how long the clerk is told of a day that was mended, and
-// mendsShown of how many.
+// mendShown is for how long the clerk is told of a day that was mended or of a
+// reply that came by stick, and mendsShown of how many days.
 const (
 	mendShown  = 7 * 24 * time.Hour
 	mendsShown = 3
@@ -71,6 +71,7 @@ func (a *Agent) notices(s Status) []Notice {
 		}
 		add(web.Note, id, "day", m.Day)
 	}
+	a.sticks(s, add)
 	if s.Rebuilt != "" {
 		add(web.Note, "agent.notice_rebuilt")
 	}
@@ -88,4 +89,22 @@ func (a *Agent) notices(s Status) []Notice {
 	}
 	web.Sort(out, func(n Notice) web.Level { return n.Level })
 	return out
+}
+
+// sticks tells a school that sends by stick what waits for the next one and what
+// the last one made safe.
+func (a *Agent) sticks(s Status, add func(level web.Level, id string, kv ...any)) {
+	a.mu.Lock()
+	k := a.last.Stick
+	a.mu.Unlock()
+	date := func(at int64) string { return dateIn(time.Unix(at, 0)).String() }
+	if s.Pending > 0 && k.Made != 0 {
+		add(web.Warn, "agent.notice_stick", "n", s.Pending, "date", date(k.Made))
+	}
+	if k.Taken == 0 {
+		return
+	}
+	if now, _ := a.clock.now(); now.Sub(time.Unix(k.Taken, 0)) < mendShown {
+		add(web.Note, "agent.notice_stick_back", "date", date(k.Told), "n", k.Pushed)
+	}
 }

@@ -17,6 +17,15 @@ type last struct {
 	At     int64  `json:"at"`     // unix seconds of the last session that settled everything, by the hub's clock
 	Error  string `json:"error"`  // why the last one failed, as schema/text codes it; "" if it did not
 	Offset int64  `json:"offset"` // seconds by which this machine's clock is behind the hub's
+	Stick  stick  `json:"stick,omitzero"`
+}
+
+// stick is how sticks went since the last session over a link, in unix seconds.
+type stick struct {
+	Made   int64  `json:"made"`   // when the last bundle was exported, 0 if never
+	Taken  int64  `json:"taken"`  // when the last reply was imported, 0 if never
+	Told   int64  `json:"told"`   // when the hub wrote that reply
+	Pushed uint64 `json:"pushed"` // entries that became safe by it
 }
 
 // errNotEnrolled: there is no token to make first contact with.
@@ -173,11 +182,16 @@ func (a *Agent) note(r session.Report, err error) {
 		a.store.SetFailure(explain(err).ID())
 		a.o.Log.Warn("session failed", "err", err.Error(), "requests", r.Requests, "pushed", r.Pushed, "pulled", r.Pulled)
 	} else {
-		n.At = r.HubTime
+		n.At, n.Stick = r.HubTime, stick{}
 		a.store.SetFailure("")
 		a.o.Log.Info("session", "requests", r.Requests, "pushed", r.Pushed, "pulled", r.Pulled,
 			"repaired", r.Repaired, "rewound", r.Rewound, "rechain", r.Rechain)
 	}
+	a.keepLast(n)
+}
+
+// keepLast keeps a note on the last session. The caller holds mu.
+func (a *Agent) keepLast(n last) {
 	if n == a.last {
 		return
 	}

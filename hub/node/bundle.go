@@ -112,10 +112,7 @@ func (n *Node) takeBundle(ctx context.Context, src io.ReaderAt, size int64, repl
 		return b, err
 	}
 	var head *bundle.UpHead
-	f, err := bundle.Open(src, size, n.Secrets.Sealing, func(l bundle.Label, h []byte) (_ ed25519.PublicKey, err error) {
-		if err := l.For(bundle.Up, n.Secrets.Cluster); err != nil {
-			return nil, err
-		}
+	f, err := bundle.Open(src, size, bundle.Up, n.Secrets.Cluster, n.Secrets.Sealing, func(h []byte) (_ ed25519.PublicKey, err error) {
 		if head, err = bundle.ReadUpHead(h); err != nil {
 			return nil, err
 		}

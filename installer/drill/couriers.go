@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"time"
 
 	"shangu/installer/stage"
 )
@@ -58,7 +59,7 @@ func runCouriers(ctx context.Context, b *Bench) (o Outcome, err error) {
 	if err != nil {
 		return o, err
 	}
-	h, err := l.open(ctx, s, 1)
+	h, err := l.open(ctx, s, 3)
 	if err != nil {
 		return o, err
 	}
@@ -66,6 +67,11 @@ func runCouriers(ctx context.Context, b *Bench) (o Outcome, err error) {
 	if err != nil {
 		return o, err
 	}
+	leader, err := h.Leader(ctx)
+	if err != nil {
+		return o, err
+	}
+	k.at = (leader + 1) % len(h.Dirs)
 	r := rand.New(rand.NewPCG(b.Seed, 0xc0))
 	pile := &heap{dir: filepath.Join(s.Work, "heap"), r: r, good: map[string]bool{}}
 	if err := os.Mkdir(pile.dir, 0o700); err != nil {
@@ -94,7 +100,12 @@ func runCouriers(ctx context.Context, b *Bench) (o Outcome, err error) {
 		if err != nil {
 			return o, err
 		}
-		if err := c.Import(ctx, "attendance", l.of(code, "attendance.csv")); err != nil {
+		if code == sampleSchool { // the rest is for later
+			err = l.record(ctx, c, len(l.sheets)/2)
+		} else {
+			err = c.Import(ctx, "attendance", l.of(code, "attendance.csv"))
+		}
+		if err != nil {
 			return o, err
 		}
 		fresh, err := take(c)
@@ -153,6 +164,11 @@ func runCouriers(ctx context.Context, b *Bench) (o Outcome, err error) {
 	if err := pile.judge(ctx, k, &o); err != nil {
 		return o, err
 	}
+	for range b.trials(1, 8) {
+		if err := pile.behead(ctx, k, schools, l, &o); err != nil {
+			return o, err
+		}
+	}
 	for code, c := range schools {
 		if err := same(ctx, k, c, code, &o); err != nil {
 			return o, err
@@ -195,6 +211,70 @@ func (p *heap) judge(ctx context.Context, k courier, o *Outcome) error {
 	}
 	o.Saw = fmt.Sprintf("%d files in one heap: %d taken, %d refused for %d reasons", len(got), taken, len(got)-taken, len(reasons))
 	return nil
+}
+
+// behead kills the leader while another node imports what schools recorded
+// since. Afterwards the same stick is imported once more: nothing may be lost by
+// the first time, and nothing be there twice by the second.
+func (p *heap) behead(ctx context.Context, k courier, schools map[string]*stage.School, l *ledger, o *Outcome) error {
+	o.Trials++
+	c := schools[sampleSchool]
+	if err := l.record(ctx, c, len(l.sheets)/4); err != nil {
+		return err
+	}
+	file, err := k.export(ctx, c)
+	if err != nil {
+		return err
+	}
+	leader, err := k.h.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	k.at = (leader + 1) % len(k.h.Dirs)
+	type result struct {
+		got []carried
+		err error
+	}
+	first := make(chan result, 1)
+	go func() {
+		got, err := k.deliver(ctx, file)
+		first <- result{got, err}
+	}()
+	late := time.NewTimer(time.Duration(p.r.IntN(800)) * time.Millisecond)
+	defer late.Stop()
+	select {
+	case <-late.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := k.s.Kill(k.h.Name(leader)); err != nil {
+		return err
+	}
+	one := <-first
+	if one.err != nil {
+		return one.err
+	}
+	if one.got[0].Refused != "" {
+		o.Lose("a bundle was refused because the leader died: %s", one.got[0].Refused)
+	}
+	again, err := k.deliver(ctx, file, file)
+	if err != nil {
+		return err
+	}
+	for _, f := range again {
+		if f.Refused != "" || f.Problem != "" {
+			o.Lose("a repeat was refused after the leader died: %s%s", f.Refused, f.Problem)
+		}
+	}
+	if one.got[0].Problem == "" && again[0].Applied != 0 || again[1].Applied != 0 {
+		o.Lose("of one bundle %d, %d and %d entries were taken", one.got[0].Applied, again[0].Applied, again[1].Applied)
+	}
+	o.Saw += fmt.Sprintf("; leader killed during an import at another node: %d entries of %d taken by it, %d by the repeat, then %d",
+		one.got[0].Applied, again[0].Entries, again[0].Applied, again[1].Applied)
+	if err := k.s.Restart(k.h.Name(leader)); err != nil {
+		return err
+	}
+	return k.h.WaitReady(ctx, leader)
 }
 
 // same takes a school's reply home and compares digests.

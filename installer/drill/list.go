@@ -27,6 +27,7 @@ func All() []Drill {
 		sticks,
 		couriers,
 		unplugged,
+		fullStick,
 		stickMonths,
 		stickCuts,
 		audit,

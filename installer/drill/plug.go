@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 )
 
 // running is a vm that is on.
@@ -20,6 +22,28 @@ type running struct {
 	stderr bytes.Buffer
 	data   string // its disk, with all that it wrote
 	log    string // the same writes in order, with its flushes
+}
+
+// lines is what the guest says, line by line, until stop is called. It is closed
+// when the guest is off.
+func (r *running) lines() (said <-chan string, stop func()) {
+	lines, done := make(chan string), make(chan struct{})
+	go func() {
+		defer close(lines)
+		in := bufio.NewReader(r.out)
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return // a line that was cut off was never said
+			}
+			select {
+			case lines <- strings.TrimSpace(line):
+			case <-done:
+				return
+			}
+		}
+	}()
+	return lines, func() { close(done) }
 }
 
 // pull pulls the plug, and makes of the disk what a power cut could have left:

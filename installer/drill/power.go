@@ -1,7 +1,6 @@
 package drill
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -153,11 +152,8 @@ func buildGuest(ctx context.Context, b *Bench, programs, sample, bin string) err
 		filepath.Join(programs, "agent.next"): {"-ldflags=-s -w", "-buildvcs=false", "-trimpath", "./agent"},
 		filepath.Join(programs, "hub"):        {"-ldflags=-s -w", "./hub"},
 	} {
-		cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", out}, args...)...)
-		cmd.Dir = b.Source
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w: %s", filepath.Base(out), err, tail(said))
+		if err := build(ctx, b, out, args...); err != nil {
+			return err
 		}
 	}
 	data, err := os.ReadFile(sample)
@@ -165,6 +161,17 @@ func buildGuest(ctx context.Context, b *Bench, programs, sample, bin string) err
 		err = os.WriteFile(filepath.Join(programs, "attendance.csv"), data, 0o644)
 	}
 	return err
+}
+
+// build builds a program for the machine.
+func build(ctx context.Context, b *Bench, out string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", out}, args...)...)
+	cmd.Dir = b.Source
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w: %s", filepath.Base(out), err, tail(said))
+	}
+	return nil
 }
 
 // trial boots the machine, checks what it holds, lets it work and pulls the
@@ -200,24 +207,8 @@ func (w *powered) life(ctx context.Context, p plan) error {
 
 // listen hears the guest until it is time to pull the plug.
 func (w *powered) listen(ctx context.Context, r *running, p plan) error {
-	lines := make(chan string)
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		defer close(lines)
-		in := bufio.NewReader(r.out)
-		for {
-			line, err := in.ReadString('\n')
-			if err != nil {
-				return // a line that was cut off was never said
-			}
-			select {
-			case lines <- strings.TrimSpace(line):
-			case <-stop:
-				return
-			}
-		}
-	}()
+	lines, stop := r.lines()
+	defer stop()
 	late := time.NewTimer(bootWithin)
 	defer late.Stop()
 	var now <-chan time.Time // pull the plug

@@ -97,8 +97,9 @@ func kernel(ctx context.Context) (dir string, err error) {
 	return dir, nil
 }
 
-// newVM makes a vm in dir. data becomes its data disk, programs the other one.
-func newVM(ctx context.Context, dir, guest, data, programs, memory string) (*vm, error) {
+// newVM makes a vm in dir. The folder data becomes its data disk, programs the
+// other one; "" makes none. more are further modules.
+func newVM(ctx context.Context, dir, guest, data, programs, memory string, more ...string) (*vm, error) {
 	k, err := kernel(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("fetch kernel: %w", err)
@@ -110,10 +111,13 @@ func newVM(ctx context.Context, dir, guest, data, programs, memory string) (*vm,
 	}
 	v := &vm{dir: dir, kernel: images[0], memory: memory,
 		initrd: filepath.Join(dir, "initrd"), disk: filepath.Join(dir, "disk.img"), bin: filepath.Join(dir, "programs.img")}
-	if err := writeInitrd(v.initrd, guest, tree[0]); err != nil {
+	if err := writeInitrd(v.initrd, guest, tree[0], append(modules[:len(modules):len(modules)], more...)); err != nil {
 		return nil, err
 	}
 	for image, from := range map[string][2]string{v.disk: {data, "256M"}, v.bin: {programs, "128M"}} {
+		if from[0] == "" {
+			continue
+		}
 		if _, err := run(ctx, dir, "mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=0,root_owner=0:0", "-d", from[0], image, from[1]); err != nil {
 			return nil, err
 		}
@@ -122,7 +126,7 @@ func newVM(ctx context.Context, dir, guest, data, programs, memory string) (*vm,
 }
 
 // writeInitrd writes a cpio archive of the guest's program and modules.
-func writeInitrd(name, guest, tree string) error {
+func writeInitrd(name, guest, tree string, modules []string) error {
 	var b bytes.Buffer
 	n := 0
 	add := func(path string, mode int, data []byte) {
@@ -192,9 +196,10 @@ func (v *vm) boot(seed uint64, arguments string) (*running, error) {
 		"-blockdev", "driver=file,filename="+r.log+",node-name=writes",
 		"-blockdev", "driver=blklogwrites,file=data,log=writes,node-name=disk",
 		"-device", "virtio-blk-pci,drive=disk,discard=off,write-zeroes=off,write-cache=on",
-		"-blockdev", "driver=file,read-only=on,filename="+v.bin+",node-name=bin",
-		"-device", "virtio-blk-pci,drive=bin",
 	)
+	if _, err := os.Stat(v.bin); err == nil {
+		r.cmd.Args = append(r.cmd.Args, "-blockdev", "driver=file,read-only=on,filename="+v.bin+",node-name=bin", "-device", "virtio-blk-pci,drive=bin")
+	}
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("boot: %w", err)

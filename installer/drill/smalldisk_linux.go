@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
-
-	"shangu/sync/disk"
 )
 
 // smallDisk is a file system of its own, and somebody's film on it that takes
@@ -38,19 +36,9 @@ func mountSmall(dir string, mib int) (d *smallDisk, why error) {
 }
 
 // fill takes the disk's room to the last byte.
-func (d *smallDisk) fill() error {
-	block := make([]byte, 1<<20)
-	for n := len(block); n >= 512; {
-		k, err := d.film.WriteAt(block[:n], d.size)
-		d.size += int64(k)
-		switch {
-		case disk.IsFull(err):
-			n /= 2
-		case err != nil:
-			return err
-		}
-	}
-	return nil
+func (d *smallDisk) fill() (err error) {
+	d.size, err = fillUp(d.film, d.size)
+	return err
 }
 
 // clear deletes what fill wrote.

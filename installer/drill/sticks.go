@@ -20,6 +20,7 @@ type courier struct {
 	s     *stage.Stage
 	h     *stage.Hub
 	stick string // folder
+	at    int    // the node of the hub that imports
 }
 
 // carried is what `hub bundle import --json` says of one file.
@@ -31,7 +32,7 @@ type carried struct {
 
 // newCourier gives one an empty stick.
 func newCourier(s *stage.Stage, h *stage.Hub, name string) (courier, error) {
-	k := courier{s, h, filepath.Join(s.Work, name)}
+	k := courier{s: s, h: h, stick: filepath.Join(s.Work, name)}
 	if err := os.Mkdir(k.stick, 0o700); err != nil {
 		return k, fmt.Errorf("make stick: %w", err)
 	}
@@ -58,7 +59,7 @@ func (k courier) export(ctx context.Context, c *stage.School) (string, error) {
 // deliver imports files or folders at the hub; replies go on the stick. Files
 // that are refused are in the answer.
 func (k courier) deliver(ctx context.Context, files ...string) ([]carried, error) {
-	args := append([]string{"hub", "bundle", "import", "--dir", k.h.Dirs[0], "--reply", k.stick, "--json"}, files...)
+	args := append([]string{"hub", "bundle", "import", "--dir", k.h.Dirs[k.at], "--reply", k.stick, "--json"}, files...)
 	out, err := k.s.Run(ctx, args...)
 	var v struct{ Files []carried }
 	if json.Unmarshal(out, &v) != nil || len(v.Files) == 0 {

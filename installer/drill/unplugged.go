@@ -140,7 +140,7 @@ func runUnplugged(ctx context.Context, b *Bench) (o Outcome, err error) {
 
 // pulls exports again and again, and looks at each state that the stick was in.
 func pulls(ctx context.Context, b *Bench, s *stage.Stage, h *stage.Hub, l *ledger, p plug) (o Outcome, err error) {
-	k := courier{s, h, p.mount}
+	k := courier{s: s, h: h, stick: p.mount}
 	c, err := k.enrol(ctx, "school", sampleSchool)
 	if err != nil {
 		return o, err

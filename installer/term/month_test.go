@@ -62,6 +62,7 @@ type month struct {
 	clock  *virtualClock
 	hub    *loneHub
 	agents []*simAgent
+	days   int // how long it lasts
 }
 
 // virtualClock is the time of the simulation.
@@ -112,7 +113,7 @@ const (
 
 func newMonth(t *testing.T, seed uint64) *month {
 	clock := &virtualClock{time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
-	m := &month{t: t, seed: seed, clock: clock, hub: newLoneHub(t, clock.Now)}
+	m := &month{t: t, seed: seed, clock: clock, hub: newLoneHub(t, clock.Now), days: virtualDays}
 	author := state.Author{Account: "区级管理员", Now: clock.now.Unix()}
 	for _, code := range []string{helperSchool, hostSchool, farSchool} {
 		author.Changes = append(author.Changes, state.Change{
@@ -187,7 +188,7 @@ func (a *simAgent) fault() fault {
 
 // run lets the month pass and checks what is left of it.
 func (m *month) run() {
-	end := m.clock.now.AddDate(0, 0, virtualDays)
+	end := m.clock.now.AddDate(0, 0, m.days)
 	r := rand.New(rand.NewPCG(m.seed, 99))
 	within := func(r *rand.Rand, d time.Duration) func() time.Duration {
 		return func() time.Duration { return time.Duration(r.Int64N(int64(d))) }

@@ -91,6 +91,19 @@ func ReadLabel(r io.Reader) (l Label, err error) {
 	return l, nil
 }
 
+// is fails unless a label is of this kind and district.
+func (l Label) is(kind Kind, cluster [16]byte) error {
+	switch {
+	case l.Kind != kind && kind == Up:
+		return text.Wrap(ErrForeign, "bundle.is_reply")
+	case l.Kind != kind:
+		return text.Wrap(ErrForeign, "bundle.is_no_reply")
+	case l.Cluster != cluster:
+		return text.Wrap(ErrElsewhere, "bundle.other_hub")
+	}
+	return nil
+}
+
 // Records of the sealed part: one byte, a length of four, the body.
 const (
 	recordHead = 1
@@ -179,10 +192,14 @@ type File struct {
 }
 
 // Open reads a bundle of size bytes to its end and checks all of it before
-// anything is taken from it. who is given the head and says by whose key it must
-// be signed. src must not change as long as the File is used.
-func Open(src io.ReaderAt, size int64, id age.Identity, who func(l Label, head []byte) (ed25519.PublicKey, error)) (*File, error) {
+// anything is taken from it: that it is of this kind and district, whole, sealed
+// to id and signed. who is given the head and says by whose key. src must not
+// change as long as the File is used.
+func Open(src io.ReaderAt, size int64, kind Kind, cluster [16]byte, id age.Identity, who func(head []byte) (ed25519.PublicKey, error)) (*File, error) {
 	l, err := whole(src, size)
+	if err == nil {
+		err = l.is(kind, cluster)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +214,7 @@ func Open(src io.ReaderAt, size int64, id age.Identity, who func(l Label, head [
 	for {
 		tag, body, err := r.record()
 		if err == nil && tag == recordHead {
-			key, err = who(l, body)
+			key, err = who(body)
 		}
 		if err != nil {
 			return nil, err

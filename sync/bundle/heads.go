@@ -8,7 +8,6 @@ import (
 	"filippo.io/age"
 	"github.com/vmihailenco/msgpack/v5"
 
-	"shangu/schema/text"
 	"shangu/sync/change"
 	"shangu/sync/frame"
 	"shangu/sync/identity"
@@ -125,17 +124,4 @@ func ReadDownHead(b []byte) (*DownHead, error) {
 		return nil, damaged(err)
 	}
 	return &h, nil
-}
-
-// For fails unless a label is of this kind and district.
-func (l Label) For(kind Kind, cluster [16]byte) error {
-	switch {
-	case l.Kind != kind && kind == Up:
-		return text.Wrap(ErrForeign, "bundle.is_reply")
-	case l.Kind != kind:
-		return text.Wrap(ErrForeign, "bundle.is_no_reply")
-	case l.Cluster != cluster:
-		return text.Wrap(ErrElsewhere, "bundle.other_hub")
-	}
-	return nil
 }

@@ -36,23 +36,30 @@ func boot() error {
 			return fmt.Errorf("load %s: %w", name, err)
 		}
 	}
-	if err := mount("/dev/vda", "/data", 0, "commit=5"); err != nil {
+	args, err := arguments()
+	if err != nil {
 		return err
 	}
-	if err := mount("/dev/vdb", "/bin", unix.MS_RDONLY, ""); err != nil {
+	if args["stick"] != "" {
+		return mount("/dev/vda", "/data", "vfat", 0, "")
+	}
+	if err := mount("/dev/vda", "/data", "ext4", 0, "commit=5"); err != nil {
+		return err
+	}
+	if err := mount("/dev/vdb", "/bin", "ext4", unix.MS_RDONLY, ""); err != nil {
 		return err
 	}
 	return loopback()
 }
 
 // mount waits for a disk to appear and mounts it.
-func mount(dev, dir string, flags uintptr, options string) error {
+func mount(dev, dir, kind string, flags uintptr, options string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	var err error
 	for range 200 {
-		if err = unix.Mount(dev, dir, "ext4", flags, options); !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENXIO) {
+		if err = unix.Mount(dev, dir, kind, flags, options); !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENXIO) {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -14,6 +14,13 @@
 //	saved N                it was confirmed
 //	safe N                 a session ended with nothing pending
 //	did TEXT               anything else was done
+//
+// With drill.stick it has a FAT32 stick for a disk, says what is on it, and
+// writes bundles there one after the other as a school does:
+//
+//	has NAME true          a file is on the stick; false: and not whole
+//	write NAME             a bundle is begun
+//	wrote NAME             it was said to be there
 package main
 
 import (
@@ -67,6 +74,9 @@ func run() error {
 	seed, err := strconv.ParseUint(args["seed"], 10, 64)
 	if err != nil {
 		return fmt.Errorf("seed %q: %w", args["seed"], err)
+	}
+	if args["stick"] != "" {
+		return carry(rand.New(rand.NewPCG(seed, 0x571c)))
 	}
 	m := &machine{rnd: rand.New(rand.NewPCG(seed, 0x9e57)), hub: args["hub"], raft: args["raft"]}
 	return m.live()
