@@ -108,7 +108,8 @@ func (n *Node) importBundle(w http.ResponseWriter, r *http.Request) {
 // takeBundle takes a file's entries into the cluster and writes the reply. A file
 // that is refused is no error: it may be the only bad one on the stick.
 func (n *Node) takeBundle(ctx context.Context, src io.ReaderAt, size int64, reply *os.File) (b Bundle, err error) {
-	if err := n.Cluster.Barrier(ctx); err != nil {
+	err = patiently(ctx, n.Cluster.Barrier, func(err error) bool { return err != nil })
+	if err != nil {
 		return b, err
 	}
 	var head *bundle.UpHead
@@ -223,11 +224,18 @@ const (
 // converse holds the session of a bundle and writes the reply, again from the
 // beginning where the cluster could not serve it: what it had taken, it knows.
 func (n *Node) converse(ctx context.Context, f *bundle.File, head *bundle.UpHead, down *bundle.DownHead, to age.Recipient, reply *os.File, b *Bundle) error {
+	return patiently(ctx, func(ctx context.Context) error {
+		return n.converseOnce(ctx, f, head, down, to, reply, b)
+	}, func(err error) bool { return errors.Is(err, session.ErrBusy) || errors.Is(err, session.ErrNoLeader) })
+}
+
+// patiently does something again while it fails in a way that passes.
+func patiently(ctx context.Context, do func(context.Context) error, passes func(error) bool) error {
 	patience, cancel := context.WithTimeout(ctx, bundlePatience)
 	defer cancel()
 	for {
-		err := n.converseOnce(ctx, f, head, down, to, reply, b)
-		if !errors.Is(err, session.ErrBusy) && !errors.Is(err, session.ErrNoLeader) {
+		err := do(ctx)
+		if err == nil || !passes(err) {
 			return err
 		}
 		pause := time.NewTimer(bundlePause)

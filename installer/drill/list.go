@@ -28,6 +28,7 @@ func All() []Drill {
 		couriers,
 		unplugged,
 		fullStick,
+		fatStick,
 		stickMonths,
 		stickCuts,
 		audit,

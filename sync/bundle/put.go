@@ -23,8 +23,8 @@ func Place(arg, name string) (path string, folder bool) {
 	return arg, false
 }
 
-// Put writes a file on a stick: beside its place, synced, then renamed, then the
-// directory synced. Whenever the stick is pulled out, the file is whole or not
+// Put writes a file on a stick: beside its place, synced, then renamed, then it
+// and the directory synced. Whenever the stick is pulled out, the file is whole or not
 // there. The name should be new: FAT has no journal, and a rename over an older
 // file can lose both. The error has words.
 func Put(d disk.FS, path string, fill func(io.Writer) error) error {
@@ -35,6 +35,9 @@ func Put(d disk.FS, path string, fill func(io.Writer) error) error {
 		if err == nil {
 			err = d.Rename(part, path)
 		}
+		if err == nil {
+			err = settle(d, path)
+		}
 		if err != nil && !errors.Is(err, disk.ErrCut) {
 			err = errors.Join(err, d.Remove(part))
 		}
@@ -43,6 +46,18 @@ func Put(d disk.FS, path string, fill func(io.Writer) error) error {
 		err = d.SyncDir(filepath.Dir(path))
 	}
 	return explain(err, path)
+}
+
+// settle syncs a file under its new name. FAT keeps size and place of a file
+// beside its name: after a rename Linux writes the new name without them, and
+// adds them when it likes, unless the file itself is synced once more. Syncing
+// the directory does not do it.
+func settle(d disk.FS, path string) error {
+	f, err := d.Open(path, false)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Datasync(), f.Close())
 }
 
 func write(d disk.FS, part string, fill func(io.Writer) error) (err error) {
