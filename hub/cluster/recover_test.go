@@ -257,11 +257,19 @@ func TestNodesComeAndGo(t *testing.T) {
 }
 
 func TestPushesAreRefusedWhileTheDiskIsLow(t *testing.T) {
-	var free atomic.Uint64
+	var free, others atomic.Uint64
+	var leader atomic.Value
 	free.Store(1 << 40)
+	others.Store(1 << 40)
 	tune := func(c *Config, d *Deps) {
 		c.DiskFloor = 100
-		d.Free = func(string) (uint64, error) { return free.Load(), nil }
+		id := c.ID
+		d.Free = func(string) (uint64, error) {
+			if leader.Load() == id {
+				return free.Load(), nil
+			}
+			return others.Load(), nil
+		}
 	}
 	inBubble(t, tune, func(w *world, nodes []*Node) {
 		l := w.leader(nodes...)
@@ -270,6 +278,17 @@ func TestPushesAreRefusedWhileTheDiskIsLow(t *testing.T) {
 			t.Fatal(err)
 		}
 		push := p.next(t)
+		// The others first, or it would hand leadership to one with room.
+		leader.Store(l.cfg.ID)
+		others.Store(99)
+		w.until("the others to see it", func() bool {
+			for _, n := range nodes {
+				if n != l && !n.disk.low.Load() {
+					return false
+				}
+			}
+			return true
+		})
 		free.Store(99)
 		w.until("the refusal", func() bool { _, err := l.Ingest(w.ctx, push); return errors.Is(err, session.ErrDiskFull) })
 		if _, _, _, err := l.Tip(w.ctx, p.caller, p.chain[:], 0); err != nil {
