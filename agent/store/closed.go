@@ -124,7 +124,7 @@ func recheck(txn *badger.Txn) error {
 	if err != nil {
 		return err
 	}
-	_, err = whole(txn, st, conf)
+	_, _, err = whole(txn, st, conf)
 	return err
 }
 

@@ -195,3 +195,38 @@ func TestConfirmingHalfOfManyLargeDocuments(t *testing.T) {
 	}
 	sound(t, s)
 }
+
+// After a rebuild without a hub, what it alone has is not here. A clerk who then
+// says that a pupil is present, which looks the same, is not passed over.
+func TestEmptyingWhatARebuildHidesIsSaved(t *testing.T) {
+	hub := newModelHub()
+	hub.full = true
+	s := open(t, t.TempDir(), Options{})
+	if err := s.SetHome(homeSchool); err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, sheet(0, 1, 5))
+	drain(t, &hub, s)
+	if err := s.Rechain(s.Confirmed().Seq); err != nil { // the journal has it no more
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(s.files.dir, dirDocs)); err != nil {
+		t.Fatal(err)
+	}
+	o := s.o
+	o.Now = func() time.Time { return time.Now().Add(time.Hour) }
+	s = open(t, s.files.dir, o)
+	empty := sheet(0, 1, 0)
+	save(t, s, empty)
+	drain(t, &hub, s)
+	d, err := s.Doc("", schema.KindSheet, empty.ID)
+	if err != nil || d == nil || !d.Lookup(schema.Key{Num: schema.SheetMark, Sub: pupils[0]}).IsNil() {
+		t.Fatalf("%v, %v: present was saved", d, err)
+	}
+	if s.st.Hole {
+		t.Error("digests agree, and the store still thinks that something is missing")
+	}
+}

@@ -8,7 +8,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"testing"
@@ -129,7 +131,7 @@ func (c *cutter) fail(format string, args ...any) {
 func (c *cutter) open() error {
 	began := time.Now()
 	s, err := Open(c.dir, Options{
-		Device: [16]byte{7}, Disk: c.sim, SegmentSize: int64(2<<10) << c.rnd.IntN(4),
+		Device: [16]byte{7}, Disk: c.disk(), SegmentSize: int64(2<<10) << c.rnd.IntN(4),
 		Now: func() time.Time { return c.now }, Rand: rand2{c.rnd}, memTable: 512 << 10, Key: c.key,
 	})
 	if err != nil {
@@ -438,5 +440,43 @@ func (c *cutter) settle() {
 		c.tell(edits)
 	default:
 		c.fail("%d of %d sheets of one save are there", there, len(seen))
+	}
+}
+
+// lieEnv makes the disk of the trials one that lies.
+const lieEnv = "SHANGU_STORE_LYING_DISK"
+
+func (c *cutter) disk() disk.FS {
+	if os.Getenv(lieEnv) != "" {
+		return lyingDisk{c.sim}
+	}
+	return c.sim
+}
+
+// lyingDisk says that it synced what it did not.
+type lyingDisk struct{ disk.FS }
+
+type lyingFile struct{ disk.File }
+
+func (d lyingDisk) Open(name string, create bool) (disk.File, error) {
+	f, err := d.FS.Open(name, create)
+	if err != nil {
+		return nil, err
+	}
+	return lyingFile{f}, nil
+}
+
+func (lyingFile) Datasync() error { return nil }
+
+// The trials find a loss where there is one.
+func TestTrialsFindASkippedSync(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestPowerCutsUnderTheStore$", "-cutruns", "3")
+	cmd.Env = append(os.Environ(), lieEnv+"=1", "SHANGU_DRILL_SEED=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("nothing is ever synced, and no trial notices:\n%s", out)
+	}
+	if !regexp.MustCompile(`seed \d+, cut \d+: `).Match(out) {
+		t.Fatalf("it fails over something else:\n%s", out)
 	}
 }

@@ -107,6 +107,7 @@ func (s *Store) Compared(differ []digest.Bucket) error {
 	s.st.Check.Differ = nil
 	if len(differ) == 0 {
 		s.st.Check.At = s.o.Now().Unix()
+		s.st.Hole = false
 	}
 	for _, b := range differ {
 		if b.Month != schema.NoMonth && !slices.Contains(s.st.Check.Differ, b.Month) {

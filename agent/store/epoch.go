@@ -168,6 +168,9 @@ func (s *Store) catchUp() error {
 	if err != nil {
 		return err
 	}
+	if err := s.dropStale(); err != nil {
+		return err
+	}
 	s.view, s.seen = maps.Clone(s.conf), s.st.Tally.clone()
 	for k := range s.pending {
 		l, err := s.readLayers(k)
@@ -209,7 +212,7 @@ func (s *Store) rebuild(why error) error {
 	}
 	s.conf, s.view, s.seen, s.pending = digest.Set{}, digest.Set{}, tally{}, pending{}
 	s.table, s.names, s.aux = frame.NewTable(), 0, nil
-	s.st = state{Format: stateFormat, Chain: hexBytes(s.ident.chain()), Confirmed: confirmed}
+	s.st = state{Format: stateFormat, Chain: hexBytes(s.ident.chain()), Confirmed: confirmed, Hole: s.rebuilt != "" || len(s.ident.Aside) > 0 || s.ident.Safe > 0}
 	if s.table, err = s.tableAt(confirmed.Seq); err != nil {
 		return err
 	}
@@ -309,6 +312,25 @@ func (s *Store) dropViews() error {
 	if err != nil {
 		return err
 	}
+	return s.remove(keys)
+}
+
+// dropStale removes views of documents on which nothing is pending. A power cut
+// may bring one back: Badger forgets that it was deleted before it forgets what
+// was. While it equals its document no digest tells.
+func (s *Store) dropStale() error {
+	var keys [][]byte
+	for _, k := range s.views {
+		if len(s.pending[k]) == 0 {
+			keys = append(keys, k.layer(layerView))
+		}
+	}
+	s.views = nil
+	return s.remove(keys)
+}
+
+// remove deletes keys in as many transactions as it takes.
+func (s *Store) remove(keys [][]byte) error {
 	for part := range slices.Chunk(keys, s.o.txnKeys()) {
 		err := s.db.Update(func(txn *badger.Txn) error {
 			for _, k := range part {

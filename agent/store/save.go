@@ -131,7 +131,7 @@ func (s *Store) draft(account string, edits []Edit) (*draft, error) {
 			return &draft{}, err
 		}
 		var err error
-		if e.Fields, err = changed(doc, edits[i].Fields, s.contested(key)); err != nil {
+		if e.Fields, err = changed(doc, edits[i].Fields, s.unsure(key)); err != nil {
 			return &draft{}, err
 		}
 		if len(e.Fields) == 0 {
@@ -207,6 +207,18 @@ func (s *Store) contested(key docKey) func(schema.Key, change.Cell) (bool, error
 // waits reports whether a version is an own entry that the hub has not confirmed.
 func (s *Store) waits(r change.Ref) bool {
 	return r.Chain == s.ident.chain() && r.Seq > s.st.Confirmed.Seq
+}
+
+// unsure is contested; and of documents with a hole nobody knows that a field
+// which is not there has no value: emptying it is a write as any other.
+func (s *Store) unsure(k docKey) func(schema.Key, change.Cell) (bool, error) {
+	contested := s.contested(k)
+	return func(key schema.Key, cell change.Cell) (bool, error) {
+		if s.st.Hole && cell.Value == "" {
+			return true, nil
+		}
+		return contested(key, cell)
+	}
 }
 
 // changed returns the fields whose value differs from the document's, or is

@@ -26,6 +26,9 @@ type state struct {
 	Cursor    uint64    `json:"cursor"`    // of the hub's feed
 	Tally     tally     `json:"tally"`     // of the confirmed documents
 	Check     check     `json:"check"`     // of digests, at the last session
+	// Hole: the documents were rebuilt, and what the hub alone has is not here
+	// until digests have been compared.
+	Hole bool `json:"hole,omitempty"`
 
 	// What the other keys come to together. A power cut may keep a later
 	// transaction and lose an earlier one: then they do not agree.
@@ -118,7 +121,7 @@ func (s *Store) load() (ok bool, err error) {
 		if err := agree(s.st, s.conf, s.names, s.aux); err != nil {
 			return err
 		}
-		s.st.Tally.days, err = whole(txn, st, s.conf)
+		s.st.Tally.days, s.views, err = whole(txn, st, s.conf)
 		return err
 	})
 	return ok, err
@@ -145,8 +148,9 @@ func readState(txn *badger.Txn) (st *state, sum uint32, err error) {
 }
 
 // whole reads every document and holds them all against the digests and what the
-// state says they come to. It returns how many there are about each day.
-func whole(txn *badger.Txn, st *state, digests digest.Set) (days map[schema.Date]int, err error) {
+// state says they come to. It returns how many there are about each day, and
+// which ones have a view.
+func whole(txn *badger.Txn, st *state, digests digest.Set) (days map[schema.Date]int, views []docKey, err error) {
 	conf, view := digest.Set{}, digest.Set{}
 	var confirmed tally
 	var last docKey
@@ -163,16 +167,17 @@ func whole(txn *badger.Txn, st *state, digests digest.Set) (days map[schema.Date
 			below = nil
 		}
 		view.Replace(below, d)
+		views = append(views, k)
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !maps.Equal(conf, digests) || !bytes.Equal(conf.Root().Bytes(), st.Root) ||
 		!bytes.Equal(view.Root().Bytes(), st.View) || !confirmed.equal(st.Tally) {
-		return nil, fmt.Errorf("%w: some are missing", errForeign)
+		return nil, nil, fmt.Errorf("%w: some are missing", errForeign)
 	}
-	return confirmed.days, nil
+	return confirmed.days, views, nil
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

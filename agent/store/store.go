@@ -122,9 +122,10 @@ type Store struct {
 	receipt  session.Receipt
 	receipts *journal.Journal // of the present chain; nil while it has none. Guarded by w
 
-	closed   *closed // by the start before, and untouched since; nil: who knows
-	trusted  bool    // the documents were not read yet, for that reason
-	stateSum uint32  // CRC32C of the state in Badger
+	closed   *closed  // by the start before, and untouched since; nil: who knows
+	trusted  bool     // the documents were not read yet, for that reason
+	stateSum uint32   // CRC32C of the state in Badger
+	views    []docKey // that Badger had at the opening, as far as it was read
 
 	loops sync.WaitGroup // over documents; none begins while broken is set
 
