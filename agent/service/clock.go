@@ -10,6 +10,7 @@ import (
 	"shangu/schema"
 	"shangu/schema/text"
 	"shangu/sync/seal"
+	"shangu/sync/uptime"
 )
 
 // zone is where the schools are. The zone that a computer is set to is as little
@@ -28,30 +29,46 @@ type clockFile struct {
 	Known  int64 `json:"known"`  // the latest time that the hub told or that a confirmed date implies, unix seconds
 	Offset int64 `json:"offset"` // seconds by which the machine's clock was behind then
 	Day    int32 `json:"day"`    // the last date that the hub's time or the clerk settled; a schema.Date
+
+	// Told is what time it was said to be when the computer, started as Boot, had
+	// been up for Up: until it is started anew no clock of its own is needed.
+	Told  int64         `json:"told,omitempty"` // unix seconds
+	Boot  string        `json:"boot,omitempty"`
+	Up    time.Duration `json:"up,omitempty"`
+	ByHub bool          `json:"by_hub,omitempty"`
 }
 
 // clock knows what time it is at the school better than the computer does: from
-// the hub, from the clerk, and from what it knew before. Within one run it goes
-// by the monotonic clock from the last thing that it was told, so nobody who
-// sets the computer's clock meanwhile moves it.
+// the hub, from the clerk, and from what it knew before. From the last thing that
+// it was told it goes by how long the computer has been up, or where the system
+// does not say so by the run's own monotonic clock. So nobody who sets the
+// computer's clock meanwhile moves it, and where the system does say, neither a
+// night asleep nor another start of the agent makes it forget.
 type clock struct {
 	local func() time.Time
+	up    func() (uptime.Reading, bool)
 	path  string
 	log   *slog.Logger
 
 	mu    sync.Mutex
 	f     clockFile
-	told  time.Time // what time it was said to be, in this run; zero: nobody said
+	told  time.Time // what time it was said to be, since the computer started; zero: nobody said
 	at    time.Time // local clock then
+	since uptime.Reading
 	byHub bool
 }
 
-// openClock reads what was known. offset is what an older version kept.
-func openClock(path string, local func() time.Time, log *slog.Logger) *clock {
-	c := &clock{local: local, path: path, log: log}
+// openClock reads what was known. up is as uptime.Read.
+func openClock(path string, local func() time.Time, up func() (uptime.Reading, bool), log *slog.Logger) *clock {
+	c := &clock{local: local, up: up, path: path, log: log}
 	if err := readJSON(seal.Files{}, path, &c.f); err != nil {
 		log.Warn("what was known of the time cannot be read", "err", err.Error())
 		c.f = clockFile{}
+	}
+	if r, ok := c.up(); ok {
+		if passed, same := r.Since(uptime.Reading{Boot: c.f.Boot, Up: c.f.Up}); same && c.f.Told != 0 {
+			c.told, c.at, c.since, c.byHub = time.Unix(c.f.Told, 0).Add(passed), local(), r, c.f.ByHub
+		}
 	}
 	return c
 }
@@ -66,7 +83,13 @@ func (c *clock) now() (t time.Time, sound bool) {
 func (c *clock) nowLocked() (t time.Time, sound bool) {
 	local := c.local()
 	if !c.told.IsZero() {
-		return c.told.Add(local.Sub(c.at)), true // by the monotonic clock
+		passed := local.Sub(c.at) // by the monotonic clock
+		if r, ok := c.up(); ok {
+			if d, same := r.Since(c.since); same {
+				passed = d
+			}
+		}
+		return c.told.Add(passed), true
 	}
 	if c.f.Known == 0 {
 		return local, plausible(local)
@@ -105,12 +128,17 @@ func (c *clock) settle(t time.Time, hub bool) {
 	local := c.local()
 	offset := int64(t.Sub(local.Round(0)) / time.Second)
 	c.told, c.at, c.byHub = t, local, hub
-	next := clockFile{max(c.f.Known, t.Unix()), offset, int32(dateIn(t))}
+	c.since, _ = c.up()
+	next := clockFile{
+		Known: max(c.f.Known, t.Unix()), Offset: offset, Day: int32(dateIn(t)),
+		Told: t.Unix(), Boot: c.since.Boot, Up: c.since.Up, ByHub: hub,
+	}
 	if hub {
 		next.Known = t.Unix()
 	}
 	// A minute more is not worth a write.
-	if d := next.Known - c.f.Known; next.Day == c.f.Day && d >= 0 && d < 3600 && (next.Offset-c.f.Offset)/60 == 0 {
+	d := next.Known - c.f.Known
+	if next.Day == c.f.Day && d >= 0 && d < 3600 && (next.Offset-c.f.Offset)/60 == 0 && next.Boot == c.f.Boot && next.ByHub == c.f.ByHub {
 		return
 	}
 	c.f = next

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 
 	"shangu/agent/store"
 	"shangu/schema"
+	"shangu/sync/change"
+	"shangu/sync/uptime"
 )
 
 // wrong is a machine's clock that is off by as much as it is set to.
@@ -30,7 +33,8 @@ func TestClockThroughStartsAndJumps(t *testing.T) {
 		<-time.After(time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC).Sub(time.Now()))
 		path := filepath.Join(t.TempDir(), "clock.json")
 		w := &wrong{off: time.Unix(0, 0).Sub(time.Now())}
-		boot := func() *clock { return openClock(path, w.now, slog.New(slog.DiscardHandler)) }
+		up := func() (uptime.Reading, bool) { return uptime.Reading{}, false }
+		boot := func() *clock { return openClock(path, w.now, up, slog.New(slog.DiscardHandler)) }
 		says := func(c *clock, ask bool, date, why string) {
 			t.Helper()
 			if q := c.question(); q.Ask != ask || q.Proposal != date || !strings.Contains(q.Why, why) {
@@ -92,7 +96,7 @@ func TestClockThroughStartsAndJumps(t *testing.T) {
 // Within a run the clock goes by the monotonic reading: setting the computer's
 // clock moves nothing.
 func TestSettingTheClockMovesNothing(t *testing.T) {
-	c := openClock(filepath.Join(t.TempDir(), "clock.json"), time.Now, slog.New(slog.DiscardHandler))
+	c := openClock(filepath.Join(t.TempDir(), "clock.json"), time.Now, uptime.Read, slog.New(slog.DiscardHandler))
 	hub := time.Date(2026, 10, 12, 15, 59, 59, 0, time.UTC)
 	c.hear(hub)
 	if got, sound := c.now(); !sound || got.Sub(hub) < 0 || got.Sub(hub) > time.Minute {
@@ -103,6 +107,85 @@ func TestSettingTheClockMovesNothing(t *testing.T) {
 	}
 	if dateIn(hub.In(time.FixedZone("", 14*3600))) != schema.DateOf(2026, 10, 12) {
 		t.Error("the computer's zone moves the date")
+	}
+}
+
+// A clock that jumps by decades at every look, and agents that are started again
+// and again: until the computer itself is started anew nothing that was told is
+// forgotten, and a night asleep counts.
+func TestTimeIsKnownUntilTheComputerStarts(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	path := filepath.Join(t.TempDir(), "clock.json")
+	real := time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC)
+	computer := uptime.Reading{Boot: "first", Up: time.Minute}
+	pass := func(d time.Duration) { real, computer.Up = real.Add(d), computer.Up+d }
+	jumpy := func() time.Time { return real.AddDate([]int{-56, -20, 0, 20, 73}[rnd.IntN(5)], 0, 0) }
+	start := func() *clock {
+		return openClock(path, jumpy, func() (uptime.Reading, bool) { return computer, true }, slog.New(slog.DiscardHandler))
+	}
+	start().hear(real)
+	for range 200 {
+		pass(time.Duration(rnd.Int64N(int64(30 * time.Hour))))
+		c := start()
+		if now, sound := c.now(); !sound || now.Sub(real).Abs() > time.Second {
+			t.Fatalf("%v: it takes %v, %v", real, now, sound)
+		}
+		if rnd.IntN(3) == 0 {
+			c.hear(real)
+		}
+		if q := c.question(); q.Proposal != dateIn(real).String() || q.doubt {
+			t.Fatalf("%v: %+v", real, q)
+		}
+		if err := c.confirm(dateIn(real) + 1); err == nil {
+			t.Fatal("a date was confirmed against the hub's, of an earlier start of the agent")
+		}
+	}
+	day := dateIn(real)
+	computer = uptime.Reading{Boot: "second", Up: time.Second}
+	real = real.Add(time.Hour)
+	if q := start().question(); q.Ask && q.Proposal < day.String() {
+		t.Errorf("started anew: %+v", q)
+	}
+}
+
+// Entries claim the day that the clerk confirmed, not what a clock with a dead
+// battery shows; the hub, first reached days and starts later, lets it stand.
+func TestConfirmedDateIsCorrectedTime(t *testing.T) {
+	for _, at := range []time.Time{time.Unix(600, 0), time.Date(2099, 3, 1, 2, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		dir := t.TempDir()
+		open := func() *Agent {
+			a, err := Open(Options{Dir: dir, Now: func() time.Time { return at }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		a := open()
+		if _, err := a.ConfirmDate(t.Context(), "2026-10-12"); err != nil {
+			t.Fatal(err)
+		}
+		id := schema.SheetID{Date: a.today(), Session: schema.SessionAM, Class: schema.ClassID(2026, "一年级（1）班")}.String()
+		if _, err := a.Save(t.Context(), "clerk", []store.Edit{{Kind: schema.KindSheet, ID: id, Fields: []store.FieldEdit{
+			{Key: schema.Key{Num: schema.SheetState}, Value: schema.Int(schema.SheetTaken)}}}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		a = open()
+		d, err := a.store.Doc("", schema.KindSheet, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		beat := a.store.Heartbeat()
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		hub := time.Date(2026, 10, 15, 8, 0, 0, 0, time.UTC).Unix()
+		got := change.Clock{Hub: hub, At: beat.At, Boot: beat.Boot, Up: beat.Up}.Correct(&change.Entry{At: d.Cells[0].At, Boot: beat.Boot - 1})
+		if day := dateIn(time.Unix(got, 0)); day != schema.DateOf(2026, 10, 12) {
+			t.Errorf("clock at %v: the hub dates it %v", at, day)
+		}
 	}
 }
 

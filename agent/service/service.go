@@ -25,6 +25,7 @@ import (
 	"shangu/sync/identity"
 	"shangu/sync/link"
 	"shangu/sync/seal"
+	"shangu/sync/uptime"
 )
 
 // Names in an agent's data directory.
@@ -50,7 +51,9 @@ type Options struct {
 	Built   time.Time        // when the program was built; its clock is never believed to be earlier
 	Log     *slog.Logger     // discards if nil
 	Now     func() time.Time // time.Now if nil
-	Rand    io.Reader        // crypto/rand if nil
+	// Up is how long the computer has been up: uptime.Read if it and Now are nil.
+	Up   func() (uptime.Reading, bool)
+	Rand io.Reader // crypto/rand if nil
 	// Monthly is how many bytes may cross the line in a calendar month; 0: no
 	// bound. Hybrid asks for the post-quantum key exchange. See sync/link.
 	Monthly int64
@@ -62,6 +65,11 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Up == nil && o.Now == nil {
+		o.Up = uptime.Read
+	} else if o.Up == nil {
+		o.Up = func() (uptime.Reading, bool) { return uptime.Reading{}, false }
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -129,9 +137,10 @@ func Open(o Options) (*Agent, error) {
 		o.Log.Warn("the note on the last session cannot be read", "err", err.Error())
 		a.last = last{}
 	}
-	a.clock = openClock(a.path(clockName), o.Now, o.Log)
+	a.clock = openClock(a.path(clockName), o.Now, o.Up, o.Log)
 	a.store, err = store.Open(a.path(storeDir), store.Options{
-		Device: a.key.Device(), Version: o.Version, Now: o.Now, Rand: o.Rand, Log: o.Log, Key: o.Key,
+		Device: a.key.Device(), Version: o.Version, Now: o.Now, Told: a.now, Up: o.Up,
+		Rand: o.Rand, Log: o.Log, Key: o.Key,
 	})
 	if err != nil {
 		return nil, err

@@ -108,7 +108,7 @@ func (s *Store) draft(account string, edits []Edit) (*draft, error) {
 	d := &draft{docs: make(map[docKey]*change.Doc, len(edits))}
 	now := s.o.Now()
 	next := change.Entry{
-		Seq: s.journal.Tip().Seq + 1, At: now.Unix(), Boot: s.boot,
+		Seq: s.journal.Tip().Seq + 1, At: s.o.Told().Unix(), Boot: s.boot,
 		Up: s.up(now), Account: account,
 	}
 	chain := s.ident.chain()
@@ -165,7 +165,13 @@ func (s *Store) draft(account string, edits []Edit) (*draft, error) {
 // which the start fell: so that it and the wall clock tick together, and their
 // difference, which a pack carries, changes only when somebody sets the clock.
 func (s *Store) up(now time.Time) int64 {
-	return int64((now.Sub(s.start) + time.Duration(s.start.Nanosecond())) / time.Second)
+	passed := now.Sub(s.start)
+	if r, ok := s.o.Up(); ok {
+		if d, same := r.Since(s.upped); same {
+			passed = d // the computer may have slept
+		}
+	}
+	return int64((passed + time.Duration(s.start.Nanosecond())) / time.Second)
 }
 
 // mayWrite refuses what the hub would put into quarantine for its scope.

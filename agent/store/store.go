@@ -21,6 +21,7 @@ import (
 	"shangu/sync/journal"
 	"shangu/sync/seal"
 	"shangu/sync/session"
+	"shangu/sync/uptime"
 )
 
 // DefaultMinFree is the room in bytes that is left to other programs, the
@@ -35,8 +36,13 @@ type Options struct {
 	Device [16]byte
 	// Version of the program, for the heartbeat.
 	Version string
-	// Now is the clock; nil is time.Now.
+	// Now is the computer's clock; nil is time.Now.
 	Now func() time.Time
+	// Told is what time it is as far as hub and clerk have said: what entries
+	// claim. Nil is Now.
+	Told func() time.Time
+	// Up is as uptime.Read; nil: the monotonic readings of Now are gone by.
+	Up func() (uptime.Reading, bool)
 	// Rand gives the bits of new epochs; nil is the system's.
 	Rand io.Reader
 	// Disk holds journal and small files; nil is the real one.
@@ -66,6 +72,12 @@ type Options struct {
 func (o Options) withDefaults(dir string) Options {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Told == nil {
+		o.Told = o.Now
+	}
+	if o.Up == nil {
+		o.Up = func() (uptime.Reading, bool) { return uptime.Reading{}, false }
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
@@ -99,7 +111,8 @@ type Store struct {
 	room  *room // nil but on the real disk
 	o     Options
 	start time.Time
-	lock  io.Closer // keeps other processes out
+	upped uptime.Reading // at start
+	lock  io.Closer      // keeps other processes out
 
 	w  sync.Mutex   // held by whoever changes anything
 	mu sync.RWMutex // guards what is below; no sync happens under it
@@ -143,6 +156,7 @@ var _ session.Store = (*Store)(nil)
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults(dir)
 	s := &Store{files: files{fs: o.Disk, dir: dir, key: o.Key.Derive("store")}, o: o, start: o.Now()}
+	s.upped, _ = o.Up()
 	if err := s.open(); err != nil {
 		if s.db != nil {
 			err = errors.Join(err, s.closeBadger())

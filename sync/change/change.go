@@ -145,6 +145,9 @@ func (d *Doc) Each(f func(schema.Key, schema.Value)) {
 	}
 }
 
+// earliest is before any entry was written: the start of 2026, unix seconds.
+const earliest = 1767225600
+
 // Clock is what an agent's clocks read when the hub heard from it, and the
 // hub's own time then. It turns an entry's claimed time into a corrected one.
 // The zero Clock leaves times as claimed.
@@ -156,15 +159,21 @@ type Clock struct {
 }
 
 // Correct returns the corrected time of an entry. Within the boot that the hub
-// heard from, the monotonic clock is exact; before it, the wall clock's present
-// error is the best guess. It never lies after the hub's own time.
+// heard from, the monotonic clock is exact. Before it a claim that can be true
+// stands: agents claim what hub and clerk have told them, whatever the computer's
+// clock shows. One that cannot was read off that clock before anybody had told
+// it anything, and the clock's present error is the best guess. The corrected
+// time never lies after the hub's own.
 func (c Clock) Correct(e *Entry) int64 {
 	if c.Hub == 0 {
 		return e.At
 	}
-	t := e.At + c.Hub - c.At
-	if e.Boot == c.Boot {
+	t := e.At
+	switch {
+	case e.Boot == c.Boot:
 		t = c.Hub - c.Up + e.Up
+	case e.At < earliest || e.At > c.Hub:
+		t += c.Hub - c.At
 	}
 	return max(0, min(t, c.Hub))
 }
