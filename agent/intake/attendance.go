@@ -159,7 +159,7 @@ func (p *planner) sheetID(r *table.Row, book *classbook) (id schema.SheetID, ok 
 	if !ok1 || !ok2 || !ok3 {
 		return id, false
 	}
-	id.Date, ok1 = r.Date(aDate)
+	id.Date, ok1 = p.happened(r, aDate)
 	id.Session, ok3 = sessions[strings.ToLower(schema.Fold(session))]
 	if !ok3 {
 		r.Fail(aSession, text.New("intake.no_session", "value", session))

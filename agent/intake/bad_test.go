@@ -18,6 +18,7 @@ import (
 
 	"shangu/agent/intake"
 	"shangu/schema"
+	"shangu/schema/text"
 )
 
 // workbook makes an .xlsx of one sheet. Cells are strings or numbers.
@@ -368,4 +369,23 @@ func TestBrokenText(t *testing.T) {
 		t.Errorf("a flaw in a text: %v", list)
 	}
 	m.want("attendance", []byte(head+"2026-09-01,am,#REF!,,taken,,\n"), 2, "C2", "table.formula_error")
+}
+
+// Rows of days to come are saved with a word about it at the first of them.
+func TestDaysToCome(t *testing.T) {
+	m := withRoster(t)
+	head := "date,session,class,student_id,status,minutes,symptom\n"
+	row := func(d schema.Date) string { return d.String() + ",am,一年级（1）班,,taken,,\n" }
+	if p := m.read("attendance", "", []byte(head+row(today-1)+row(today))); len(p.Notes) != 0 {
+		t.Errorf("up to today: %v", p.Notes)
+	}
+	p := m.read("attendance", "", []byte(head+row(today)+row(today+1)+row(today+2)))
+	if p.New != 3 || len(p.Notes) != 1 || p.Notes[0].Line != 3 || p.Notes[0].Cell != "A3" || p.Notes[0].Message.ID() != "intake.ahead" {
+		t.Fatalf("%d new, %v", p.New, p.Notes)
+	}
+	for _, l := range []text.Lang{text.ZH, text.EN} {
+		if said := p.Notes[0].In(l); !strings.Contains(said, (today+1).String()) || !strings.Contains(said, "2") {
+			t.Error(said)
+		}
+	}
 }

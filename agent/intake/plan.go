@@ -112,6 +112,10 @@ func Read(kind Kind, name string, data []byte, view View, o Options) (*Plan, err
 	if err := p.problems.Err(); err != nil {
 		return nil, err
 	}
+	if a := p.ahead; a.rows > 0 {
+		a.first.Message = text.New("intake.ahead", "count", a.rows, "date", a.date, "today", p.today)
+		p.note(a.first)
+	}
 	return p.plan, nil
 }
 
@@ -122,6 +126,27 @@ type planner struct {
 	year     int
 	problems table.Problems
 	plan     *Plan
+	ahead    ahead
+}
+
+// ahead counts rows of what happened on days that are yet to come. They are
+// saved all the same: it may be the computer that has the date wrong.
+type ahead struct {
+	rows  int
+	first table.Problem
+	date  schema.Date // of the first
+}
+
+// happened reads the date in column c on which something is said to have
+// happened.
+func (p *planner) happened(r *table.Row, c int) (schema.Date, bool) {
+	d, ok := r.Date(c)
+	if ok && d > p.today {
+		if p.ahead.rows++; p.ahead.rows == 1 {
+			p.ahead.first, p.ahead.date = r.Where(c, nil), d
+		}
+	}
+	return d, ok
 }
 
 // outcome is what a row or document came to.

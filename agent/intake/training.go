@@ -57,7 +57,7 @@ func (p *planner) training(data []byte) error {
 		if !ok1 || !ok2 || !ok3 {
 			return
 		}
-		date, ok := r.Date(gDate)
+		date, ok := p.happened(r, gDate)
 		teacher := r.Code(gTeacher)
 		if teachers[teacher] == nil {
 			r.Fail(gTeacher, text.New("intake.no_teacher", "teacher", teacher))

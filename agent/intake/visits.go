@@ -77,7 +77,7 @@ func (p *planner) visits(data []byte) error {
 		if !ok1 || !ok2 || !ok3 {
 			return
 		}
-		date, ok := r.Date(vDate)
+		date, ok := p.happened(r, vDate)
 		helper := r.Code(vHelper)
 		if wrong, _ := schema.CheckSchoolCode(helper); wrong != nil {
 			r.Fail(vHelper, wrong)

@@ -25,14 +25,17 @@ type wrongClock struct {
 
 const year = 365 * 24 * 3600
 
-func wrongClocks(now int64) []wrongClock {
-	return []wrongClock{
-		{name: "right"},
-		{name: "c1970", off: -now + 60},
-		{name: "c2099", off: 73 * year},
-		{name: "jumps", jumpBy: 20 * year},
-		{name: "kiritimati", zone: "Pacific/Kiritimati", off: 14 * 3600},
+// wrongClocks are pairs of computers of one school. The first pair's clocks are
+// right: what the others come to is held against it.
+func wrongClocks(now int64, long bool) [][2]wrongClock {
+	dead, ahead := wrongClock{name: "c1970", off: -now + 60}, wrongClock{name: "c2099", off: 73 * year}
+	jumps, east := wrongClock{name: "jumps", jumpBy: 20 * year}, wrongClock{name: "kiritimati", zone: "Pacific/Kiritimati", off: 14 * 3600}
+	right := wrongClock{name: "right"}
+	pairs := [][2]wrongClock{{right, right}, {dead, jumps}}
+	if long {
+		pairs = append(pairs, [2]wrongClock{ahead, dead}, [2]wrongClock{jumps, ahead}, [2]wrongClock{east, jumps}, [2]wrongClock{ahead, east})
 	}
+	return pairs
 }
 
 // falseTime is put into time.Now of an agent built for this drill.
@@ -92,8 +95,8 @@ func (b *Bench) falseAgent(ctx context.Context) (string, error) {
 }
 
 // launcher is a program of its own that runs agent under a wrong clock.
-func launcher(dir, agent string, c wrongClock) (string, error) {
-	file := filepath.Join(dir, "agent-"+c.name)
+func launcher(dir, agent, name string, c wrongClock) (string, error) {
+	file := filepath.Join(dir, "agent-"+name)
 	script := fmt.Sprintf("#!/bin/sh\nTZ=%s SHANGU_FALSE_CLOCK='%d %d' exec %s \"$@\"\n", c.zone, c.off, c.jumpBy, agent)
 	return file, os.WriteFile(file, []byte(script), 0o700)
 }
@@ -128,33 +131,33 @@ func runClocks(ctx context.Context, b *Bench) (o Outcome, err error) {
 		return o, err
 	}
 	l.confirm(rows)
+	// The other computer has half of the same sheets.
+	half, err := l.table(rows[:len(rows)/2])
+	if err != nil {
+		return o, err
+	}
+	tables := [2]string{table, half}
 	var want string
-	for _, clock := range wrongClocks(unix) {
-		o.Trials++
-		got, err := b.underClock(ctx, main, agent, clock, table, l, &o)
+	for i, pair := range wrongClocks(unix, b.Long) {
+		got, err := b.underClocks(ctx, main, agent, filepath.Join(b.Work(), fmt.Sprintf("pair%d", i)), pair, l, tables, &o)
 		if err != nil {
-			return o, fmt.Errorf("clock %s: %w", clock.name, err)
+			return o, fmt.Errorf("clocks %s and %s: %w", pair[0].name, pair[1].name, err)
 		}
-		if want == "" {
+		if o.Trials += 2; want == "" {
 			want = got
 		}
 		if got != want {
-			o.Lose("clock %s: the merged sheets are not those under a right clock", clock.name)
+			o.Lose("clocks %s and %s: the merged sheets are not those under right clocks", pair[0].name, pair[1].name)
 		}
 	}
-	o.Saw = fmt.Sprintf("%d clocks, the same %d bytes of merged sheets under each", o.Trials, len(want))
+	o.Saw = fmt.Sprintf("%d computers, 2 of a school in the same sheets: the same %d bytes of merged sheets under right and wrong clocks", o.Trials, len(want))
 	return o, nil
 }
 
-// underClock has two agents of a school, one under a wrong clock and one under
-// the right one, meet at a hub of their own, and returns what it then holds.
-func (b *Bench) underClock(ctx context.Context, main *stage.Stage, agent string, clock wrongClock, table string, l *ledger, o *Outcome) (string, error) {
-	work := filepath.Join(b.Work(), clock.name)
+// underClocks has two computers of a school meet in the same sheets at a hub of
+// their own, one after the other, and returns what both then hold.
+func (b *Bench) underClocks(ctx context.Context, main *stage.Stage, agent, work string, pair [2]wrongClock, l *ledger, tables [2]string, o *Outcome) (string, error) {
 	if err := os.Mkdir(work, 0o700); err != nil {
-		return "", err
-	}
-	file, err := launcher(work, agent, clock)
-	if err != nil {
 		return "", err
 	}
 	s := stage.New(main.Bin, work)
@@ -163,67 +166,78 @@ func (b *Bench) underClock(ctx context.Context, main *stage.Stage, agent string,
 	if err != nil {
 		return "", err
 	}
-	right, err := l.enrolled(ctx, s, h, "right")
-	if err != nil {
-		return "", err
-	}
-	if err := right.Drained(ctx, h, 0); err != nil {
-		return "", err
-	}
-	wrong := stage.New(main.Bin, work)
-	wrong.Elsewhere = map[string]string{"agent": file}
-	defer wrong.Close()
-	c := wrong.School("wrong", sampleSchool)
-	token, err := h.Token(ctx, 0, sampleSchool)
-	if err != nil {
-		return "", err
-	}
-	if _, err := wrong.Run(ctx, "agent", "enroll", "--dir", c.Dir, "--hub", h.URLs(0), "--token", token); err != nil {
-		return "", err
-	}
-	if err := c.Sync(ctx); err != nil { // TLS, cold
-		return "", err
-	}
-	if err := c.Import(ctx, "attendance", table); err != nil {
-		return "", err
-	}
-	if err := c.Serve(ctx); err != nil { // its loop sends, on a resumed session
-		return "", err
-	}
-	if err := c.Drained(ctx, h, 0); err != nil {
-		return "", err
-	}
-	if err := l.check(ctx, wrong, c, o); err != nil {
-		return "", err
-	}
-	select {
-	case <-wrong.Ended(c.Name):
-		o.Lose("clock %s: the agent ended", clock.name)
-	default:
-	}
-	var q struct {
-		Ask           bool
-		Proposal, Why string
-	}
-	if err := wrong.Ask(ctx, &q, "agent", "date", "--dir", c.Dir); err != nil {
-		return "", err
-	}
 	today, err := exec.CommandContext(ctx, "env", "TZ=CST-8", "date", "+%F").Output()
 	if err != nil {
+		return "", fmt.Errorf("ask the date: %w", err)
+	}
+	var at [2]*stage.School
+	var own [2]*stage.Stage
+	for i, clock := range pair {
+		file, err := launcher(work, agent, fmt.Sprint(i), clock)
+		if err != nil {
+			return "", err
+		}
+		own[i] = stage.New(main.Bin, work)
+		own[i].Elsewhere = map[string]string{"agent": file}
+		defer own[i].Close()
+		if at[i], err = l.enrolled(ctx, own[i], h, fmt.Sprint("school", i)); err != nil {
+			return "", err
+		}
+		if err := at[i].Sync(ctx); err != nil { // TLS, cold
+			return "", err
+		}
+		if i == 1 { // its own in the same sheets, not having seen the other's
+			if err := at[i].Import(ctx, "attendance", tables[i]); err != nil {
+				return "", err
+			}
+		}
+	}
+	if err := at[0].Import(ctx, "attendance", tables[0]); err != nil {
 		return "", err
 	}
-	if q.Ask || q.Proposal != strings.TrimSpace(string(today)) {
-		o.Lose("clock %s: after the hub was reached it takes %s for today: %+v", clock.name, q.Proposal, q)
+	for _, c := range at {
+		if err := c.Serve(ctx); err != nil { // its loop sends, on a resumed session
+			return "", err
+		}
+		if err := c.Drained(ctx, h, 0); err != nil {
+			return "", err
+		}
 	}
-	if err := right.Drained(ctx, h, 0); err != nil {
-		return "", err
+	var merged [2]string
+	for i, c := range at {
+		if err := c.Drained(ctx, h, 0); err != nil {
+			return "", err
+		}
+		if err := l.check(ctx, own[i], c, o); err != nil {
+			return "", err
+		}
+		var q struct {
+			Ask           bool
+			Proposal, Why string
+		}
+		if err := own[i].Ask(ctx, &q, "agent", "date", "--dir", c.Dir); err != nil {
+			return "", err
+		}
+		if q.Ask || q.Proposal != strings.TrimSpace(string(today)) {
+			o.Lose("clock %s: after the hub was reached it takes %s for today: %+v", pair[i].name, q.Proposal, q)
+		}
+		select {
+		case <-own[i].Ended(c.Name):
+			o.Lose("clock %s: the agent ended", pair[i].name)
+		default:
+		}
+		file := filepath.Join(work, fmt.Sprintf("merged%d.csv", i))
+		if err := c.Export(ctx, "attendance", file); err != nil {
+			return "", err
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		merged[i] = string(data)
 	}
-	// Both agents hold what the hub holds, byte for byte; what that is must not
-	// depend on a clock.
-	merged := filepath.Join(work, "merged.csv")
-	if err := right.Export(ctx, "attendance", merged); err != nil {
-		return "", err
+	if merged[0] != merged[1] {
+		o.Lose("clocks %s and %s: the two computers do not hold the same sheets", pair[0].name, pair[1].name)
 	}
-	data, err := os.ReadFile(merged)
-	return string(data), err
+	return merged[0], nil
 }
