@@ -26,16 +26,34 @@ import (
 type backedUp struct {
 	File  string `json:"file"`
 	Bytes int64  `json:"bytes"`
-	// Sealed: only the district and this machine can open it.
+	// Sealed: to a passphrase, or to the district and this machine.
 	Sealed bool `json:"sealed"`
 	service.Manifest
 }
 
 func backupCommand() *cobra.Command {
+	var phrase string
 	cmd := &cobra.Command{Use: "backup FILE", Short: "agent.cmd_backup", Args: cobra.ExactArgs(1)}
+	cmd.Flags().StringVar(&phrase, "passphrase-file", "", "agent.flag_backup_passphrase")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p, err := vault.PassphraseFile(phrase)
+		if err != nil {
+			return err
+		}
 		return knock(cmd, false, func(ctx context.Context, d door) error {
-			b, err := backup(args[0], func(w io.Writer) error { return d.Backup(ctx, w) })
+			b, err := backup(args[0], func(w io.Writer) error {
+				if p == nil {
+					return d.Backup(ctx, w, false)
+				}
+				sealed, err := age.Encrypt(w, p)
+				if err == nil {
+					err = d.Backup(ctx, sealed, true)
+				}
+				if err == nil {
+					err = sealed.Close()
+				}
+				return err
+			}, p.Identities()...)
 			if err != nil {
 				return err
 			}
@@ -52,7 +70,7 @@ func backupCommand() *cobra.Command {
 
 // backup writes a file beside its place, reads it back, and only then gives it
 // its name: an older backup of that name is there until the new one is whole.
-func backup(name string, write func(io.Writer) error) (b backedUp, err error) {
+func backup(name string, write func(io.Writer) error, given ...age.Identity) (b backedUp, err error) {
 	said := func(err error) error {
 		if err == nil || text.Of(err) != nil {
 			return err
@@ -77,7 +95,7 @@ func backup(name string, write func(io.Writer) error) (b backedUp, err error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return b, said(err)
 	}
-	plain, sealed, err := service.Unseal(f)
+	plain, sealed, err := service.Unseal(f, given...)
 	if err != nil {
 		return b, said(err)
 	}
@@ -90,9 +108,10 @@ func backup(name string, write func(io.Writer) error) (b backedUp, err error) {
 }
 
 func restoreCommand() *cobra.Command {
-	var keyFile string
+	var keyFile, phrase string
 	cmd := &cobra.Command{Use: "restore FILE", Short: "agent.cmd_restore", Args: cobra.ExactArgs(1)}
 	cmd.Flags().StringVar(&keyFile, "key-file", "", "agent.flag_key_file")
+	cmd.Flags().StringVar(&phrase, "passphrase-file", "", "agent.flag_restore_passphrase")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		dir, err := cli.Dir(cmd)
 		if err != nil {
@@ -118,7 +137,11 @@ func restoreCommand() *cobra.Command {
 			return err
 		}
 		defer held.Release()
-		var given []age.Identity
+		p, err := vault.PassphraseFile(phrase)
+		if err != nil {
+			return err
+		}
+		given := p.Identities()
 		if keyFile != "" {
 			k, err := vault.ReadKey(keyFile)
 			if err != nil {

@@ -282,6 +282,13 @@ func TestOneNode(t *testing.T) {
 
 	backup := filepath.Join(t.TempDir(), "backup")
 	run(t, 0, "backup", backup, "--dir", dir)
+	phrase, other := filepath.Join(t.TempDir(), "phrase"), filepath.Join(t.TempDir(), "other")
+	if err := errors.Join(os.WriteFile(phrase, []byte("云岭区教育局二〇二六备份\r\n"), 0o600), os.WriteFile(other, []byte("another passphrase\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	sealed := backup + ".sealed"
+	run(t, 0, "backup", sealed, "--passphrase-file", phrase, "--dir", dir)
+	run(t, 1, "backup", sealed+"2", "--passphrase-file", phrase+"0", "--dir", dir)
 
 	// Without a service commands open the store themselves, and can write.
 	p.kill(syscall.SIGTERM)
@@ -308,7 +315,17 @@ func TestOneNode(t *testing.T) {
 	}
 	there := filepath.Join(t.TempDir(), "restored")
 	run(t, 1, "restore", damaged, "--dir", there)
-	run(t, 0, "restore", backup, "--dir", there)
+	run(t, 1, "restore", sealed, "--dir", there)
+	run(t, 1, "restore", sealed, "--passphrase-file", other, "--dir", there)
+	b, err = os.ReadFile(sealed)
+	if err != nil || !bytes.HasPrefix(b, []byte("age-encryption.org/")) || bytes.Contains(b, []byte("shangu backup")) {
+		t.Errorf("the backup is not sealed: %v", err)
+	}
+	if err := os.WriteFile(damaged, b[:len(b)-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, 1, "restore", damaged, "--passphrase-file", phrase, "--dir", there)
+	run(t, 0, "restore", sealed, "--passphrase-file", phrase, "--dir", there)
 	r := serveIn(t, there, "--id", "7", "--listen", a[0], "--raft", a[1])
 	r.ready()
 	facts(t, &offline, "digest", "--school", aSchool, "--dir", there)

@@ -127,6 +127,10 @@ func install(cmd *cobra.Command, p plan, name string, args []string) error {
 	}
 	program := filepath.Join(programDir(), exe(name))
 	openUmask()
+	spec := it.spec(program, dir, args)
+	if err := service.Check(spec); err != nil {
+		return err
+	}
 	binary, err := p.read(name)
 	if err != nil {
 		return err
@@ -146,7 +150,12 @@ func install(cmd *cobra.Command, p plan, name string, args []string) error {
 		return fmt.Errorf("copy program: %w", err)
 	}
 	say(cmd, text.New("installer.copied", "path", program))
-	if err := service.Install(ctx, it.spec(program, dir, args)); err != nil {
+	kept, err := it.provision(dir)
+	if err != nil {
+		return err
+	}
+	spec.Credential, spec.KeyFile = kept.Credential, kept.File
+	if err := service.Install(ctx, spec); err != nil {
 		return err
 	}
 	say(cmd, text.New("installer.registered", "name", it.service))

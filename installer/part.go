@@ -1,6 +1,9 @@
 package main
 
 import (
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -8,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"shangu/installer/host/cli"
+	"shangu/installer/host/local"
 	"shangu/installer/host/service"
+	"shangu/installer/host/vault"
 	"shangu/schema/text"
 )
 
@@ -19,11 +24,12 @@ type part struct {
 	run     string // the binary's command that is the service
 	title   string // id of the name in the list of services
 	about   string // id of a sentence about it
+	probe   string // file of its data directory that the vault knows one with data by
 }
 
 var parts = []part{
-	{"agent", service.AgentName, "run", "installer.title_agent", "installer.about_agent"},
-	{"hub", service.HubName, "serve", "installer.title_hub", "installer.about_hub"},
+	{"agent", service.AgentName, "run", "installer.title_agent", "installer.about_agent", "device.key"},
+	{"hub", service.HubName, "serve", "installer.title_hub", "installer.about_hub", filepath.Join("secrets", "cluster.json")},
 }
 
 func findPart(name string) (part, error) {
@@ -70,6 +76,20 @@ func (p part) dir(cmd *cobra.Command, st service.Status) (string, error) {
 
 // log is where the part keeps its log.
 func (p part) log(dir string) string { return filepath.Join(dir, p.name+".log") }
+
+// provision gives the data directory's key to the operating system to keep.
+func (p part) provision(dir string) (vault.Kept, error) {
+	// The service's account must get through to it.
+	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), 0o755), os.MkdirAll(dir, 0o700)); err != nil {
+		return vault.Kept{}, fmt.Errorf("make data directory: %w", err)
+	}
+	held, err := local.Lock(dir)
+	if err != nil {
+		return vault.Kept{}, err
+	}
+	defer held.Release()
+	return vault.Provision(dir, p.probe, rand.Reader)
+}
 
 // spec describes the part's service.
 func (p part) spec(program, dir string, args []string) service.Spec {

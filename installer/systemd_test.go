@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strconv"
 	"strings"
@@ -239,6 +240,32 @@ func TestServicesUnderSystemd(t *testing.T) {
 		t.Errorf("after installing again: %+v, was %+v", second, first)
 	}
 	m.run(stage, "doctor", "agent")
+	m.keyIsKept(st, "cred", "root 600", first)
+
+	// Data that is thrown away does not keep the service from starting anew.
+	m.run("systemctl", "stop", "shangu-agent")
+	m.run("rm", "-r", st.Dir)
+	m.run("mkdir", "-m", "700", st.Dir)
+	m.run("systemctl", "start", "shangu-agent")
+	m.ask(&first, agent...)
+	if first == second {
+		t.Error("the data was thrown away, and is there")
+	}
+	m.keyIsKept(st, "cred", "root 600", first)
+
+	// A systemd of before 250 knows no sealed credentials: the key is in a file,
+	// until there is a newer one.
+	m.run(stage, "uninstall", "agent")
+	m.run("test", "-e", "/etc/shangu/keys/"+m.keyName(st, "cred"))
+	m.run("rm", "-r", st.Dir, "/etc/shangu")
+	m.run("mv", "/usr/bin/systemd-creds", "/usr/bin/no-systemd-creds")
+	m.run(stage, "install", "agent")
+	m.ask(&first, agent...)
+	m.keyIsKept(st, "key", "shangu-agent 600", first)
+	m.run("mv", "/usr/bin/no-systemd-creds", "/usr/bin/systemd-creds")
+	m.run(stage, "install", "agent")
+	m.keyIsKept(st, "cred", "root 600", first)
+	m.run("test", "!", "-e", "/etc/shangu/keys/"+m.keyName(st, "key"))
 
 	// A hub on the port that needs a capability.
 	m.run(stage, "install", "hub", "--init", "云岭区", "--", "--id", "n0", "--listen", "127.0.0.1:443", "--raft", "127.0.0.1:8444")
@@ -271,6 +298,51 @@ func TestServicesUnderSystemd(t *testing.T) {
 		m.run("test", "!", "-e", "/opt/shangu/bin/"+part)
 		m.run("test", "!", "-e", "/etc/systemd/system/shangu-"+part+".service")
 	}
+}
+
+// keyName is the file of a service's key.
+func (m *machine) keyName(st service.Status, ext string) string {
+	m.t.Helper()
+	out := strings.Fields(m.run("ls", "/etc/shangu/keys"))
+	for _, name := range out {
+		if strings.HasPrefix(name, filepath.Base(st.Dir)+"-") && strings.HasSuffix(name, "."+ext) {
+			return name
+		}
+	}
+	return "no ." + ext + " among " + strings.Join(out, ",")
+}
+
+// keyIsKept checks that the system keeps the key of the agent's data, for the
+// service and for root's commands; and that a copy of the data opens on no other
+// machine.
+func (m *machine) keyIsKept(st service.Status, ext, owner string, want any) {
+	m.t.Helper()
+	key := "/etc/shangu/keys/" + m.keyName(st, ext)
+	if got := strings.TrimSpace(m.run("stat", "-c", "%U %a", key)); got != owner {
+		m.t.Errorf("%s is %s, not %s", key, got, owner)
+	}
+	if unit := m.run("systemctl", "cat", st.Name); strings.Contains(unit, "LoadCredentialEncrypted=shangu.key:"+key+"\n") != (ext == "cred") {
+		m.t.Errorf("credential .%s and the unit\n%s", ext, unit)
+	}
+	status := func(dir string) []string { return []string{"/opt/shangu/bin/agent", "status", "--dir", dir} }
+	running, byRoot, moved := reflect.New(reflect.TypeOf(want)), reflect.New(reflect.TypeOf(want)), reflect.New(reflect.TypeOf(want))
+	m.ask(running.Interface(), status(st.Dir)...)
+	m.run("systemctl", "stop", st.Name)
+	m.ask(byRoot.Interface(), status(st.Dir)...)
+	m.run("cp", "-a", st.Dir, "/var/lib/elsewhere")
+	m.ask(moved.Interface(), status("/var/lib/elsewhere")...)
+	for what, got := range map[string]reflect.Value{"the service": running, "root": byRoot, "root in another place": moved} {
+		if !reflect.DeepEqual(got.Elem().Interface(), want) {
+			m.t.Errorf("%s sees %+v, not %+v", what, got.Elem(), want)
+		}
+	}
+	// The same files without this machine's keys.
+	away := append([]string{"unshare", "-m", "sh", "-c", `mount -t tmpfs tmpfs /etc/shangu/keys && exec "$@"`, "sh"}, status("/var/lib/elsewhere")...)
+	if out, complaint, err := m.try(away...); err == nil || !strings.Contains(complaint, "key.recovery") {
+		m.t.Errorf("a copy opens elsewhere: %v %s%s", err, out, complaint)
+	}
+	m.run("rm", "-r", "/var/lib/elsewhere")
+	m.run("systemctl", "start", st.Name)
 }
 
 func exitCode(err error) int {

@@ -55,8 +55,8 @@ type Manifest struct {
 }
 
 // Backup writes a backup. Reading it back with CheckBackup tells whether it is
-// whole.
-func (a *Agent) Backup(ctx context.Context, w io.Writer) error {
+// whole. With open it is not sealed: whoever asks seals it.
+func (a *Agent) Backup(ctx context.Context, w io.Writer, open bool) error {
 	st := a.store.Status()
 	m, err := json.Marshal(Manifest{
 		Format: backupFormat, At: a.now().UTC().Format(time.RFC3339), Version: a.o.Version, School: st.School,
@@ -72,9 +72,11 @@ func (a *Agent) Backup(ctx context.Context, w io.Writer) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	sealed, err := a.sealTo(w)
-	if err != nil {
-		return fmt.Errorf("back up: %w", err)
+	var sealed io.WriteCloser = unsealed{w}
+	if !open {
+		if sealed, err = a.sealTo(w); err != nil {
+			return fmt.Errorf("back up: %w", err)
+		}
 	}
 	z, err := gzip.NewWriterLevel(sealed, gzip.BestSpeed)
 	if err != nil {
@@ -150,6 +152,9 @@ func Unseal(r io.Reader, given ...age.Identity) (plain io.Reader, sealed bool, e
 		return br, false, nil
 	}
 	plain, err = age.Decrypt(br, append(given, vault.Here{})...)
+	if vault.ByPassphrase(err) {
+		return nil, true, text.Wrap(err, "vault.passphrase_wanted")
+	}
 	if _, other := errors.AsType[*age.NoIdentityMatchError](err); other {
 		return nil, true, text.Wrap(err, "agent.backup_sealed")
 	}

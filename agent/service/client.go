@@ -90,8 +90,8 @@ func (c *Client) Export(ctx context.Context, kind intake.Kind, name string, w io
 }
 
 // Backup fetches a backup. One that was cut short does not pass CheckBackup.
-func (c *Client) Backup(ctx context.Context, w io.Writer) error {
-	resp, err := c.do(ctx, "GET", "/v1/backup", nil)
+func (c *Client) Backup(ctx context.Context, w io.Writer, open bool) error {
+	resp, err := c.do(ctx, "GET", "/v1/backup?open="+strconv.FormatBool(open), nil)
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,7 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 	m.HandleFunc("GET /v1/export", a.exportDoor)
 	m.HandleFunc("GET /v1/backup", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/gzip")
-		if err := a.Backup(r.Context(), w); err != nil {
+		if err := a.Backup(r.Context(), w, r.FormValue("open") == "true"); err != nil {
 			a.o.Log.Error("backup failed", "err", err.Error())
 		}
 	})

@@ -16,14 +16,19 @@ import (
 	"path/filepath"
 	"time"
 
+	"filippo.io/age"
+
 	"shangu/hub/authority"
 	"shangu/hub/state"
+	"shangu/installer/host/local"
+	"shangu/installer/host/vault"
 	"shangu/schema/text"
 	"shangu/sync/seal"
 )
 
 // A backup is everything that a district is: its secrets, its operators and its
-// state at one log entry. It is as secret as the secrets.
+// state at one log entry. It is as secret as the secrets: it may lie in an age
+// file to a passphrase.
 //
 //	bytes  meaning
 //	16     "shangu backup 1\n"
@@ -130,14 +135,19 @@ func readHead(r io.Reader) (h BackupHead, err error) {
 	return h, nil
 }
 
-// openBackup opens a backup whose checksum is right; body is its snapshot.
-func openBackup(path string) (f *os.File, h BackupHead, body io.Reader, err error) {
+// openBackup opens a backup whose checksum is right, with the identities that a
+// person gives if it is sealed; body is its snapshot.
+func openBackup(path string, given []age.Identity) (f *os.File, h BackupHead, body io.Reader, err error) {
 	defer func() {
 		if err != nil {
 			if f != nil {
 				f.Close()
 			}
-			err = text.Wrap(err, "hub.bad_backup", "file", path)
+			if vault.ByPassphrase(err) {
+				err = text.Wrap(err, "vault.passphrase_wanted")
+			} else {
+				err = text.Wrap(err, "hub.bad_backup", "file", path)
+			}
 		}
 	}()
 	if f, err = os.Open(path); err != nil {
@@ -147,13 +157,18 @@ func openBackup(path string) (f *os.File, h BackupHead, body io.Reader, err erro
 	if err != nil {
 		return f, h, nil, err
 	}
-	if err := checkSum(f, info.Size(), sha256.New()); err != nil {
+	var plain io.ReaderAt = f
+	size := info.Size()
+	begin := make([]byte, seal.StreamMagic)
+	if _, err := f.ReadAt(begin, 0); err == nil && seal.IsStream(begin) {
+		if plain, size, err = age.DecryptReaderAt(f, size, given...); err != nil {
+			return f, h, nil, err
+		}
+	}
+	if err := checkSum(io.NewSectionReader(plain, 0, size), size, sha256.New()); err != nil {
 		return f, h, nil, err
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return f, h, nil, err
-	}
-	all := bufio.NewReaderSize(io.LimitReader(f, info.Size()-sha256.Size), 64<<10)
+	all := bufio.NewReaderSize(io.NewSectionReader(plain, 0, size-sha256.Size), 64<<10)
 	h, err = readHead(all)
 	return f, h, all, err
 }
@@ -177,8 +192,8 @@ func checkSum(r io.Reader, size int64, sum hash.Hash) error {
 
 // VerifyBackup reads a backup as a restore would, into a scratch directory that
 // it removes again, and returns what it holds, without the secrets.
-func VerifyBackup(path, scratch string) (h BackupHead, err error) {
-	f, h, body, err := openBackup(path)
+func VerifyBackup(path, scratch string, given ...age.Identity) (h BackupHead, err error) {
+	f, h, body, err := openBackup(path, given)
 	if err != nil {
 		return h, err
 	}
@@ -254,18 +269,33 @@ func alone(st *state.State, h BackupHead, now int64) error {
 	return nil
 }
 
-// Restore makes a node in dir, which must not exist or be empty, out of a
+// vacant refuses a directory that holds anything but what installing the
+// service leaves there.
+func vacant(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("restore: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() != local.LockFile && !vault.Owns(e.Name()) {
+			return text.New("hub.dir_not_empty", "dir", dir)
+		}
+	}
+	return nil
+}
+
+// Restore makes a node in dir, which must not hold data, out of a
 // backup. It begins a cluster of one that goes on where the backup ended; agents
 // send again what it lacks. The secrets are written last: a directory that has
 // them is whole.
-func Restore(path, dir string, keys KeyOf, now time.Time) (h BackupHead, err error) {
-	f, h, body, err := openBackup(path)
+func Restore(path, dir string, keys KeyOf, now time.Time, given ...age.Identity) (h BackupHead, err error) {
+	f, h, body, err := openBackup(path, given)
 	if err != nil {
 		return h, err
 	}
 	defer f.Close()
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return h, text.New("hub.dir_not_empty", "dir", dir)
+	if err := vacant(dir); err != nil {
+		return h, err
 	}
 	secrets, err := authority.ParseSecrets(h.Secrets)
 	if err != nil {

@@ -16,15 +16,15 @@ import (
 // stands for none: all is plain.
 type KeyOf func(dir string) (seal.Key, error)
 
-// keyProbe is what a node's directory has first.
-var keyProbe = filepath.Join("secrets", "cluster.json")
+// KeyProbe is what a node's directory has first.
+var KeyProbe = filepath.Join("secrets", "cluster.json")
 
 // Vault is the KeyOf of programs: the operating system keeps the key.
-func Vault(dir string) (seal.Key, error) { return vault.Open(dir, keyProbe, rand.Reader) }
+func Vault(dir string) (seal.Key, error) { return vault.Open(dir, KeyProbe, rand.Reader) }
 
 // SetKey gives the operating system a directory's key to keep that a person has
 // kept meanwhile.
-func SetKey(dir string, k seal.Key) error { return vault.Set(dir, keyProbe, k) }
+func SetKey(dir string, k seal.Key) error { return vault.Set(dir, KeyProbe, k) }
 
 // files opens a directory's small files.
 func (f KeyOf) files(dir string) (seal.Files, error) {

@@ -211,6 +211,7 @@ func TestBackupArrivesOnce(t *testing.T) {
 	}
 
 	h.newerStands(dir, again)
+	h.otherMachine(dir, file)
 
 	// Nothing is made of what is not whole.
 	whole, err := os.ReadFile(file)
@@ -228,6 +229,52 @@ func TestBackupArrivesOnce(t *testing.T) {
 		if entries, err := os.ReadDir(into); err == nil && len(entries) > 1 { // its lock
 			t.Fatalf("%s: %v", name, entries)
 		}
+	}
+}
+
+// otherMachine restores a sealed backup where its data directory never was: with
+// the key that the district takes out of it, or with a passphrase alone.
+func (h *hub) otherMachine(dir, file string) {
+	b := h.b
+	b.t.Helper()
+	there, phrase, sealed := filepath.Join(b.work, "there"), filepath.Join(b.work, "phrase"), filepath.Join(b.work, "phrase.tgz")
+	keyFile, wrong := filepath.Join(b.work, "key"), filepath.Join(b.work, "wrong")
+	for name, line := range map[string]string{phrase: "一句不短的、抄在本子上的口令", wrong: "correct horse battery"} {
+		if err := os.WriteFile(name, []byte(line+"\n"), 0o600); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	b.must("agent", "backup", sealed, "--passphrase-file", phrase, "--dir", dir)
+	var key struct{ Key, School string }
+	if err := b.ask(&key, "hub", "key", "open", file, "--dir", h.Dirs[0]); err != nil {
+		b.t.Fatal(err)
+	}
+	if key.School != deviceSchool {
+		b.t.Errorf("the key is %s's, not %s's", key.School, deviceSchool)
+	}
+	if err := os.WriteFile(keyFile, []byte(key.Key), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	// What this machine keeps for the directory is gone with it.
+	burnt := dir + "-burnt"
+	if err := os.Rename(dir, burnt); err != nil {
+		b.t.Fatal(err)
+	}
+	b.fails("hub key open", "agent", "restore", file, "--dir", there, "--lang", "zh")
+	b.fails("--passphrase-file", "agent", "restore", sealed, "--dir", there, "--lang", "zh")
+	b.fails("--passphrase-file", "agent", "restore", sealed, "--passphrase-file", wrong, "--dir", there, "--lang", "zh")
+	for f, how := range map[string][]string{file: {"--key-file", keyFile}, sealed: {"--passphrase-file", phrase}} {
+		if err := os.RemoveAll(there); err != nil {
+			b.t.Fatal(err)
+		}
+		b.must(append([]string{"agent", "restore", f, "--dir", there}, how...)...)
+		if was, is := b.agentStatus(burnt), b.agentStatus(there); is.Device != was.Device || is.Docs == 0 {
+			b.t.Errorf("with %s: was %+v, is %+v", how[0], was, is)
+		}
+		b.must("agent", "verify", "--dir", there)
+	}
+	if err := os.Rename(burnt, dir); err != nil {
+		b.t.Fatal(err)
 	}
 }
 

@@ -225,7 +225,7 @@ func (m *machine) step() error {
 			return err
 		}
 		defer f.Close()
-		if err := m.client.Backup(ctx, f); err != nil {
+		if err := m.client.Backup(ctx, f, false); err != nil {
 			return fmt.Errorf("backup: %w", err)
 		}
 		tell("did backup")

@@ -32,5 +32,7 @@ const Origin = "http://shangu"
 const (
 	socketName  = "local.sock" // unix: the socket
 	addressName = "local.addr" // loopback: address and key
-	lockName    = "lock"
 )
+
+// LockFile is the lock's. It stays when nothing runs.
+const LockFile = "lock"

@@ -32,7 +32,7 @@ type Held struct {
 // Lock takes the lock of a data directory, which must exist. It does not wait:
 // if another process holds it the error is ErrHeld.
 func Lock(dir string) (*Held, error) {
-	path := filepath.Join(dir, lockName)
+	path := filepath.Join(dir, LockFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -30,19 +30,30 @@ func Supported() error {
 	return nil
 }
 
+// Check refuses a service that Install would refuse.
+func Check(s Spec) error {
+	if err := Supported(); err != nil {
+		return err
+	}
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	if hidden(s.Dir) {
+		return text.New("host.dir_hidden", "dir", s.Dir)
+	}
+	return nil
+}
+
 // Install makes the account, hands it the data directory, writes the unit and
 // enables it. A service of that name that is there already is replaced; its
 // data stays.
 func Install(ctx context.Context, s Spec) error {
-	if err := Supported(); err != nil {
+	if err := Check(s); err != nil {
 		return err
 	}
 	unit, err := s.Unit()
 	if err != nil {
 		return err
-	}
-	if hidden(s.Dir) {
-		return text.New("host.dir_hidden", "dir", s.Dir)
 	}
 	if err := makeAccount(ctx, s.User, s.Dir); err != nil {
 		return err

@@ -13,6 +13,9 @@ import (
 // and hub run in the foreground alone.
 func Supported() error { return text.New("host.no_systemd") }
 
+// Check is for Linux and Windows.
+func Check(Spec) error { return Supported() }
+
 // Install is for Linux and Windows.
 func Install(context.Context, Spec) error { return Supported() }
 

@@ -50,14 +50,14 @@ func Supported() error {
 	return nil
 }
 
+// Check refuses a service that Install would refuse.
+func Check(s Spec) error { return errors.Join(s.Validate(), Supported()) }
+
 // Install hands the data directory to the service's account and registers the
 // service, to start with the machine and to be restarted when it fails. A
 // service of that name that is there already is replaced; its data stays.
 func Install(ctx context.Context, s Spec) error {
-	if err := s.Validate(); err != nil {
-		return err
-	}
-	if err := Supported(); err != nil {
+	if err := Check(s); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {

@@ -69,6 +69,8 @@ type Spec struct {
 	Args    []string // its arguments
 	Dir     string   // absolute path of the data directory, all that it may write to
 	User    string   // account to run as on Linux, made by Install
+	// Credential and KeyFile say where the data's key is, vault.Kept; "" for none.
+	Credential, KeyFile string
 	// LowPorts lets it listen on ports below 1024 on Linux.
 	LowPorts bool
 }
@@ -83,7 +85,12 @@ func (s Spec) Validate() error {
 			return text.New("host.spec_path", "path", p)
 		}
 	}
-	for _, v := range append([]string{s.Title, s.About, s.Program, s.Dir, s.User}, s.Args...) {
+	for _, p := range []string{s.Credential, s.KeyFile} {
+		if p != "" && !filepath.IsAbs(p) {
+			return text.New("host.spec_path", "path", p)
+		}
+	}
+	for _, v := range append([]string{s.Title, s.About, s.Program, s.Dir, s.User, s.Credential, s.KeyFile}, s.Args...) {
 		for _, r := range v {
 			if r < ' ' || r == 0x7f {
 				return text.New("host.spec_control", "value", v)

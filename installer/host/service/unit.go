@@ -3,6 +3,8 @@ package service
 import (
 	"fmt"
 	"strings"
+
+	"shangu/installer/host/vault"
 )
 
 // Unit returns the text of the systemd unit. kardianos' own waits two minutes
@@ -34,6 +36,13 @@ func (s Spec) Unit() (string, error) {
 	if s.User != "" {
 		// Commands run by root while the service is stopped leave files of root's.
 		line("ExecStartPre=+/bin/chown -hR %s: %s", s.User, quote(s.Dir, true))
+		if s.KeyFile != "" {
+			line("ExecStartPre=+/bin/chown -h %s: %s", s.User, quote(s.KeyFile, true))
+		}
+	}
+	if s.Credential != "" {
+		// Not in quotes: the directive takes them for part of the path.
+		line("LoadCredentialEncrypted=%s:%s", vault.Credential, strings.ReplaceAll(s.Credential, "%", "%%"))
 	}
 	line("ExecStart=%s", exec)
 	line("Restart=always")

@@ -16,7 +16,7 @@ func agentSpec() Spec {
 	return Spec{
 		Name: AgentName, Title: "Shangu school agent 100%", About: "Keeps a school's records",
 		Program: "/bin/true", Args: []string{"run", "--dir", `/var/lib/shangu/a "b" $HOME %h \x`, "--listen", "127.0.0.1:8720"},
-		Dir: "/var/lib/shangu/agent", User: AgentName,
+		Dir: "/var/lib/shangu/agent", User: AgentName, Credential: "/etc/shangu/keys/100% mine.cred",
 	}
 }
 
@@ -24,6 +24,7 @@ func hubSpec() Spec {
 	return Spec{
 		Name: HubName, Title: "Shangu district hub", Program: "/bin/true", Args: []string{"serve"},
 		Dir: "/var/lib/shangu/hub", User: HubName, LowPorts: true,
+		KeyFile: "/etc/shangu/keys/hub.key",
 	}
 }
 
@@ -49,6 +50,8 @@ func TestUnitRefusesWhatCannotBeSaid(t *testing.T) {
 		"name with path":   func(s *Spec) { s.Name = "../x" },
 		"no name":          func(s *Spec) { s.Name = "" },
 		"title with line":  func(s *Spec) { s.Title = "a\r\nUser=root" },
+		"relative key":     func(s *Spec) { s.KeyFile = "hub.key" },
+		"key with line":    func(s *Spec) { s.Credential = "/etc/a\nUser=root" },
 		"tag of templates": func(s *Spec) { s.Args = append(s.Args, "{{Path}}") },
 	} {
 		s := agentSpec()

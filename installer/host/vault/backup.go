@@ -56,12 +56,14 @@ func (Here) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 }
 
 // Find returns the key of a directory that has one.
-func Find(dir string) (seal.Key, error) {
+func Find(dir string) (seal.Key, error) { return system.lookup(dir) }
+
+func (s keeper) lookup(dir string) (seal.Key, error) {
 	st, err := read(dir)
 	if err != nil {
 		return seal.Key{}, err
 	}
-	k, err := find(dir, st)
+	k, err := s.find(dir, st)
 	if errors.Is(err, ErrMissing) {
 		err = text.Wrap(err, "vault.missing", "dir", dir)
 	}
@@ -70,12 +72,14 @@ func Find(dir string) (seal.Key, error) {
 
 // Adopt keeps a key for a directory that holds no data yet: one that is about
 // to be filled from a backup.
-func Adopt(dir, probe string, k seal.Key) error {
+func Adopt(dir, probe string, k seal.Key) error { return system.adopt(dir, probe, k) }
+
+func (s keeper) adopt(dir, probe string, k seal.Key) error {
 	if _, err := os.Stat(filepath.Join(dir, probe)); err == nil {
 		return fmt.Errorf("adopt key: %s holds data", dir)
 	}
 	if err := os.Remove(filepath.Join(dir, stateFile)); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("adopt key: %w", err)
 	}
-	return Set(dir, probe, k)
+	return s.set(dir, probe, k)
 }

@@ -1,10 +1,14 @@
 // Package vault keeps the data key of a data directory where the operating
 // system guards it, and finds it again:
 //
-//	Windows  vault.dpapi: by DPAPI for this machine, readable under the directory's ACL
-//	Linux    the service's credential shangu.key, which systemd makes of vault.cred for it
-//	         alone; root's commands have systemd-creds open the same file
-//	else     vault.key: readable by the owner alone
+//	Windows         vault.dpapi: by DPAPI for this machine, readable under the directory's ACL
+//	Linux, service  the credential shangu.key, which systemd makes for the service alone of a file
+//	                in /etc/shangu/keys; root's commands have systemd-creds open the same file.
+//	                With a systemd before 250: a file there that service and root alone may read
+//	else            vault.key: readable by the owner alone
+//
+// So a copy of an installed service's data directory does not open, nor does one
+// of another Windows.
 //
 // vault.json beside it says which key the directory's data is sealed under, so
 // that a wrong or missing key is found out before anything is opened: what
@@ -21,6 +25,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"shangu/schema/text"
 	"shangu/sync/disk"
@@ -32,7 +37,6 @@ const (
 	stateFile  = "vault.json"
 	plainFile  = "vault.key"
 	dpapiFile  = "vault.dpapi"
-	credFile   = "vault.cred"
 	Credential = "shangu.key"
 )
 
@@ -52,6 +56,11 @@ type state struct {
 	Key     string `json:"key"` // id, hex
 }
 
+// Owns reports whether a file of a data directory is the vault's.
+func Owns(name string) bool {
+	return name == stateFile || name == plainFile || name == dpapiFile
+}
+
 // holder is one way in which a key may be kept.
 type holder interface {
 	// get fails with fs.ErrNotExist where the key is not kept so.
@@ -60,15 +69,31 @@ type holder interface {
 	put(dir string, k seal.Key) error
 }
 
+// keeper is how a system keeps keys.
+type keeper struct {
+	primary holder   // of a directory that no service was installed for
+	holders []holder // where to look in a directory itself
+	keys    string   // directory of installed services' keys; "" where there is none
+}
+
 // Open returns the key of a data directory. The first time it makes one. probe
 // is a file below dir that programs write first and read first: while it is
-// there and sealed, no new key is made.
+// there and sealed, no new key is made. The caller holds the directory's lock.
 func Open(dir, probe string, random io.Reader) (seal.Key, error) {
+	return system.open(dir, probe, random)
+}
+
+// Set keeps a key that a person gives: after the operating system has lost it,
+// or for a directory that comes out of a backup. A key that does not open the
+// data there is refused.
+func Set(dir, probe string, k seal.Key) error { return system.set(dir, probe, k) }
+
+func (s keeper) open(dir, probe string, random io.Reader) (seal.Key, error) {
 	st, err := read(dir)
 	if err != nil {
 		return seal.Key{}, err
 	}
-	k, err := find(dir, st)
+	k, err := s.find(dir, st)
 	switch {
 	case err == nil:
 		return k, finish(dir, st, k)
@@ -80,16 +105,13 @@ func Open(dir, probe string, random io.Reader) (seal.Key, error) {
 	if k, err = seal.NewKey(random); err != nil {
 		return seal.Key{}, err
 	}
-	if err := errors.Join(os.MkdirAll(dir, 0o700), primary.put(dir, k)); err != nil {
+	if err := errors.Join(os.MkdirAll(dir, 0o700), s.primary.put(dir, k)); err != nil {
 		return seal.Key{}, text.Wrap(err, "vault.not_kept", "dir", dir)
 	}
 	return k, finish(dir, st, k)
 }
 
-// Set keeps a key that a person gives: after the operating system has lost it,
-// or for a directory that comes out of a backup. A key that does not open the
-// data there is refused.
-func Set(dir, probe string, k seal.Key) error {
+func (s keeper) set(dir, probe string, k seal.Key) error {
 	if b, err := os.ReadFile(filepath.Join(dir, probe)); err == nil && seal.Sealed(b) {
 		// What opens the data is its key, whatever the note says.
 		if _, err := k.OpenFile(filepath.Base(probe), b); err != nil {
@@ -103,11 +125,7 @@ func Set(dir, probe string, k seal.Key) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return text.Wrap(err, "vault.not_kept", "dir", dir)
 	}
-	keep := primary
-	if _, err := os.Stat(filepath.Join(dir, credFile)); err == nil {
-		keep = systemd{} // the service looks there
-	}
-	if err := keep.put(dir, k); err != nil {
+	if err := s.where(dir).put(dir, k); err != nil {
 		return text.Wrap(err, "vault.not_kept", "dir", dir)
 	}
 	return finish(dir, state{}, k)
@@ -151,10 +169,10 @@ func read(dir string) (st state, err error) {
 }
 
 // find asks every holder for the key.
-func find(dir string, st state) (seal.Key, error) {
+func (s keeper) find(dir string, st state) (seal.Key, error) {
 	var refused error
 	wrong := false
-	for _, h := range holders {
+	for _, h := range append(slices.Clone(s.holders), s.outside(dir)...) {
 		k, err := h.get(dir)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -165,6 +183,9 @@ func find(dir string, st state) (seal.Key, error) {
 		default:
 			wrong = true
 		}
+	}
+	if k, ok := s.elsewhere(st); ok {
+		return k, nil
 	}
 	switch {
 	case refused != nil && text.Of(refused) != nil:
@@ -182,13 +203,15 @@ func sealed(path string) bool {
 	return err == nil && seal.Sealed(b)
 }
 
-// ownerFile keeps the key as text in a file that its owner alone may read.
+// ownerFile is a keyFile in the directory itself.
 type ownerFile struct{}
 
-func (ownerFile) get(dir string) (seal.Key, error) { return readKey(filepath.Join(dir, plainFile)) }
+func (ownerFile) get(dir string) (seal.Key, error) {
+	return keyFile{filepath.Join(dir, plainFile)}.get(dir)
+}
 
 func (ownerFile) put(dir string, k seal.Key) error {
-	return disk.WriteFile(filepath.Join(dir, plainFile), []byte(Format(k)+"\n"), 0o600)
+	return keyFile{filepath.Join(dir, plainFile)}.put(dir, k)
 }
 
 // credential is what systemd hands to a service.

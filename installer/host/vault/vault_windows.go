@@ -12,10 +12,7 @@ import (
 	"shangu/sync/seal"
 )
 
-var (
-	primary holder = dpapi{}
-	holders        = []holder{dpapi{}, ownerFile{}}
-)
+var system = keeper{primary: dpapi{}, holders: []holder{dpapi{}, ownerFile{}}}
 
 // dpapi keeps the key as a blob that this Windows alone opens. The blob is the
 // machine's, not an account's: the service and an administrator's commands run
@@ -69,9 +66,3 @@ func take(b windows.DataBlob) ([]byte, error) {
 	}
 	return out, nil
 }
-
-// systemd is not on Windows; Set asks for it where its file is there.
-type systemd = dpapi
-
-// Provision leaves the key where Open put it: DPAPI needs no help.
-func Provision(string, seal.Key) (string, error) { return "", nil }
