@@ -189,6 +189,10 @@ type status struct {
 	Ready   bool   `json:"ready"`
 	Why     string `json:"why"`
 	Version string `json:"version"`
+	Audit   struct {
+		Count uint64 `json:"count"`
+		Head  string `json:"head"`
+	} `json:"audit"`
 }
 
 type token struct {
