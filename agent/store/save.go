@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"shangu/schema"
+	"shangu/schema/text"
 	"shangu/sync/change"
 	"shangu/sync/frame"
 	"shangu/sync/journal"
@@ -130,35 +132,83 @@ func (s *Store) draft(account string, edits []Edit) (*draft, error) {
 		if err := s.mayWrite(&e, doc); err != nil {
 			return &draft{}, err
 		}
-		var err error
-		if e.Fields, err = changed(doc, edits[i].Fields, s.unsure(key)); err != nil {
+		fields, err := changed(doc, edits[i].Fields, s.unsure(key))
+		if err != nil {
 			return &draft{}, err
 		}
-		if len(e.Fields) == 0 {
+		switch {
+		case len(fields) == 0:
 			d.saved.Same++
 			continue
-		}
-		merged, _ := change.Merge(doc, &e, change.Author{Chain: chain, Role: roleFor(e.Scope)})
-		if wrong := schema.Validate(e.Kind, e.ID, merged.Each); len(wrong) > 0 {
-			return &draft{}, &InvalidError{Edit: i, Messages: wrong}
-		}
-		raw := frame.AppendEntry(nil, chain, &e)
-		if len(raw) > frame.MaxEntry {
-			return &draft{}, said(ErrTooLarge, fmt.Errorf("entry of %d bytes", len(raw)), "store.too_large")
-		}
-		if doc == nil {
+		case doc == nil:
 			d.saved.New++
-		} else {
+		default:
 			d.saved.Changed++
 		}
-		d.entries, d.raw, d.keys = append(d.entries, &e), append(d.raw, raw), append(d.keys, key)
-		d.docs[key] = merged
-		next.Seq++
+		for len(fields) > 0 {
+			var raw []byte
+			if e.Fields, raw, fields = cut(chain, e, fields); len(raw) > frame.MaxEntry {
+				return &draft{}, said(ErrTooLarge, fmt.Errorf("entry of %d bytes", len(raw)), "store.too_large")
+			}
+			doc, _ = change.Merge(doc, &e, change.Author{Chain: chain, Role: roleFor(e.Scope)})
+			if wrong := wrongWith(&e, doc); len(wrong) > 0 {
+				return &draft{}, &InvalidError{Edit: i, Messages: wrong}
+			}
+			piece := e
+			d.entries, d.raw, d.keys = append(d.entries, &piece), append(d.raw, raw), append(d.keys, key)
+			e.Seq++
+		}
+		d.docs[key] = doc
+		next.Seq = e.Seq
 	}
 	if d.saved.Entries = len(d.entries); d.saved.Entries > 0 {
 		d.saved.First, d.saved.Last = d.entries[0].Seq, next.Seq-1
 	}
 	return d, nil
+}
+
+// wrongWith says why the hub would not take an entry or what it makes of its
+// document.
+func wrongWith(e *change.Entry, d *change.Doc) []*text.Message {
+	for _, wrong := range []*text.Message{e.Check(), d.Check()} {
+		if wrong != nil {
+			return []*text.Message{wrong}
+		}
+	}
+	return schema.Validate(e.Kind, e.ID, d.Each)
+}
+
+// cut takes as many fields as one entry may have off those of an edit. Most
+// edits fit in one. What a document cannot do without is short, and goes first:
+// the hub judges the document after each entry.
+func cut(chain change.ChainID, e change.Entry, fields []change.Field) (piece []change.Field, raw []byte, rest []change.Field) {
+	e.Fields = fields
+	if raw = frame.AppendEntry(nil, chain, &e); len(fields) <= change.MaxFields && len(raw) <= frame.MaxEntry {
+		return fields, raw, nil
+	}
+	order := slices.Clone(fields)
+	slices.SortStableFunc(order, func(a, b change.Field) int { return cmp.Compare(rank(a), rank(b)) })
+	for n := min(len(order), change.MaxFields); ; n = (n + 1) / 2 {
+		piece = slices.Clone(order[:n])
+		slices.SortFunc(piece, func(a, b change.Field) int { return a.Key.Compare(b.Key) })
+		e.Fields = piece
+		if raw = frame.AppendEntry(nil, chain, &e); len(raw) <= frame.MaxEntry || n == 1 {
+			rest = order[n:]
+			slices.SortFunc(rest, func(a, b change.Field) int { return a.Key.Compare(b.Key) })
+			return piece, raw, rest
+		}
+	}
+}
+
+// rank is when a field goes: short ones, long ones, items.
+func rank(f change.Field) int {
+	switch {
+	case f.Key.Sub != "":
+		return 2
+	case len(f.Value) > 1<<10:
+		return 1
+	}
+	return 0
 }
 
 // up is the whole seconds since the start, counted from the whole second in

@@ -27,6 +27,7 @@ type Quarantined struct {
 	By      string             `json:"by,omitempty"`
 	Note    string             `json:"note,omitempty"`
 	Fields  []QuarantinedField `json:"fields,omitempty"`
+	Entry   []byte             `json:"entry"` // canonical bytes, as pushed
 }
 
 // QuarantinedField is a field of a quarantined entry.
@@ -45,6 +46,9 @@ var quarantineStates = map[int]string{
 func showQuarantined(q state.Quarantined) Quarantined {
 	out := Quarantined{Ref: q.School + "/" + q.ID, School: q.School, Seq: q.Seq, State: quarantineStates[q.State],
 		Reason: text.Parse(q.Reason).Error(), Code: q.Reason, By: q.By, Note: q.Note}
+	if raw, ok := q.Doc.Value(schema.QuarantineEntry).Bin(); ok {
+		out.Entry = []byte(raw)
+	}
 	e := q.Entry
 	if e == nil {
 		return out

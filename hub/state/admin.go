@@ -2,6 +2,7 @@ package state
 
 import (
 	"shangu/schema"
+	"shangu/sync/change"
 	"shangu/sync/session"
 )
 
@@ -113,7 +114,7 @@ func (b *batch) revoke(c *Revoke) []byte {
 
 func (b *batch) setNode(c *setNode) []byte {
 	n, key := c.node, idKey(keyNode, []byte(c.node.ID))
-	if n.ID == "" || len(n.ID) > maxID {
+	if n.ID == "" || len(n.ID) > change.MaxID {
 		return finish(ErrCommand)
 	}
 	var was Node
@@ -126,7 +127,7 @@ func (b *batch) setNode(c *setNode) []byte {
 }
 
 func (b *batch) dropNode(c *dropNode) []byte {
-	if len(c.id) > maxID {
+	if len(c.id) > change.MaxID {
 		return finish(ErrCommand)
 	}
 	key := idKey(keyNode, []byte(c.id))

@@ -66,7 +66,7 @@ func (b *batch) stage(w *writer, now int64, account string, changes []Change, r 
 			r.Refused, r.Reason = i, bad.Code()
 			return nil, ErrInvalid
 		}
-		if bytes += size(d); bytes > maxAuthorBytes {
+		if bytes += d.Size(); bytes > maxAuthorBytes {
 			return nil, frame.ErrLimit
 		}
 		docs[k] = d

@@ -15,7 +15,7 @@ func TestALongItemIsQuarantined(t *testing.T) {
 	l.begin(p)
 	s := open(t)
 	s.must(t, l.entries...)
-	for _, n := range []int{maxItem, maxItem + 1} {
+	for _, n := range []int{change.MaxItem, change.MaxItem + 1} {
 		p.save("", 900, "d", change.Field{Key: schema.Key{Num: 7, Sub: strings.Repeat("x", n)}, Value: schema.Int(1)})
 	}
 	ack, err := l.ingest(t, s, p.push(t))

@@ -16,14 +16,6 @@ import (
 	"shangu/sync/session"
 )
 
-// Limits on documents and entries beyond those of frame.
-const (
-	maxDoc     = 64 << 10 // canonical bytes
-	maxFields  = 512      // of one entry: each may lose and become a card
-	maxItem    = 256      // bytes of a map field's item, which the id of such a card holds
-	maxAccount = 256      // bytes of a writer's name, which each such card holds
-)
-
 // ingest applies an ingest command.
 func (b *batch) ingest(c *ingest) []byte {
 	var r ingestResults
@@ -283,7 +275,7 @@ func (b *batch) merge(w *writer, k DocKey, e *change.Entry) (was *change.Doc, at
 	}
 	if bad = checkDoc(d); bad != nil && early(e, role, was) {
 		if bad = checkFields(e); bad == nil {
-			bad = checkSize(d)
+			bad = d.Check()
 		}
 	}
 	return

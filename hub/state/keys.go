@@ -38,15 +38,9 @@ var (
 	metaFeature    = []byte{keyMeta, 'f'}
 )
 
-// Limits of what can be a key.
-const (
-	maxID    = 512 // bytes of a document id
-	maxScope = 64
-)
-
 // goodName reports whether s can stand before the separator in a key.
 func goodName(s string) bool {
-	return s != "" && s != common && len(s) <= maxScope && !strings.Contains(s, "\x00")
+	return s != "" && s != common && len(s) <= change.MaxScope && !strings.Contains(s, "\x00")
 }
 
 func nameKey(prefix byte, name string) []byte {

@@ -11,24 +11,10 @@ import (
 
 // checkEntry says which rule an entry breaks before its document is looked at.
 func checkEntry(k DocKey, e *change.Entry) *text.Message {
-	switch {
-	case e.ID == "" || len(e.ID) > maxID:
-		return text.New("state.bad_id")
-	case !goodName(k.Scope):
+	if !goodName(k.Scope) {
 		return text.New("state.bad_scope", "scope", k.Scope)
-	case len(e.Account) > maxAccount:
-		return text.New("state.bad_account", "max", maxAccount)
-	case len(e.Fields) == 0:
-		return text.New("state.no_fields")
-	case len(e.Fields) > maxFields:
-		return text.New("state.too_many_fields", "count", len(e.Fields), "max", maxFields)
 	}
-	for i := range e.Fields {
-		if len(e.Fields[i].Key.Sub) > maxItem {
-			return text.New("state.bad_item", "max", maxItem)
-		}
-	}
-	return nil
+	return e.Check()
 }
 
 // checkFields says which of an entry's values breaks a rule by itself. Unknown
@@ -139,24 +125,7 @@ func checkDoc(d *change.Doc) *text.Message {
 	if ms := schema.Validate(d.Kind, d.ID, d.Each); len(ms) > 0 {
 		return ms[0]
 	}
-	return checkSize(d)
-}
-
-func checkSize(d *change.Doc) *text.Message {
-	if size(d) > maxDoc {
-		return text.New("state.too_large", "max", maxDoc>>10)
-	}
-	return nil
-}
-
-// size is an upper bound on a document's canonical bytes without encoding it.
-func size(d *change.Doc) int {
-	n := len(d.Scope) + len(d.ID) + 32
-	for i := range d.Cells {
-		c := &d.Cells[i]
-		n += len(c.Key.Sub) + len(c.Value) + len(c.By) + 64 + 32*len(c.Also)
-	}
-	return n
+	return d.Check()
 }
 
 // entryBytes returns an entry's canonical bytes, or false when they are more

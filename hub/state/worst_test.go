@@ -23,12 +23,12 @@ func TestTheWorstEntriesFitInATransaction(t *testing.T) {
 		id, account   string
 		outcome       change.Outcome
 	}{
-		"a long account": {fields(maxFields, "a"), fields(maxFields, "b"), "d", strings.Repeat("x", 9<<10), change.Quarantined},
-		"many losses":    {fields(maxFields, strings.Repeat("a", 14)), fields(maxFields, strings.Repeat("b", 14)), strings.Repeat("d", maxID), strings.Repeat("x", maxAccount/4), change.Conflict},
+		"a long account": {fields(change.MaxFields, "a"), fields(change.MaxFields, "b"), "d", strings.Repeat("x", 9<<10), change.Quarantined},
+		"many losses":    {fields(change.MaxFields, strings.Repeat("a", 14)), fields(change.MaxFields, strings.Repeat("b", 14)), strings.Repeat("d", change.MaxID), strings.Repeat("x", change.MaxAccount/4), change.Conflict},
 		"a long field":   {fields(1, strings.Repeat("a", 15<<10)), fields(1, strings.Repeat("b", 15<<10)), "d", "x", change.Conflict},
 		"a field of a long name": {
-			[]change.Field{{Key: schema.Key{Num: 9, Sub: strings.Repeat("s", maxItem)}, Value: schema.Str("a")}},
-			[]change.Field{{Key: schema.Key{Num: 9, Sub: strings.Repeat("s", maxItem)}, Value: schema.Str("b")}}, "d", "x", change.Conflict},
+			[]change.Field{{Key: schema.Key{Num: 9, Sub: strings.Repeat("s", change.MaxItem)}, Value: schema.Str("a")}},
+			[]change.Field{{Key: schema.Key{Num: 9, Sub: strings.Repeat("s", change.MaxItem)}, Value: schema.Str("b")}}, "d", "x", change.Conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, q := newPen(schoolA, 1), newPen(schoolA, 2)

@@ -34,6 +34,7 @@ func All() []Drill {
 		audit,
 		mend,
 		receipts,
+		poison,
 		rest,
 	}
 }
