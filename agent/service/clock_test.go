@@ -30,9 +30,9 @@ func (w *wrong) now() time.Time {
 // is the hub's, through restarts as far as it can be known.
 func TestClockThroughStartsAndJumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		<-time.After(time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC).Sub(time.Now()))
+		<-time.After(time.Until(time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC)))
 		path := filepath.Join(t.TempDir(), "clock.json")
-		w := &wrong{off: time.Unix(0, 0).Sub(time.Now())}
+		w := &wrong{off: time.Until(time.Unix(0, 0))}
 		up := func() (uptime.Reading, bool) { return uptime.Reading{}, false }
 		boot := func() *clock { return openClock(path, w.now, up, slog.New(slog.DiscardHandler)) }
 		says := func(c *clock, ask bool, date, why string) {
@@ -64,7 +64,7 @@ func TestClockThroughStartsAndJumps(t *testing.T) {
 		}
 		c.hear(time.Now())
 		<-time.After(24 * time.Hour)
-		w.off = time.Unix(0, 0).Sub(time.Now()) // the battery is dead: it begins anew
+		w.off = time.Until(time.Unix(0, 0)) // the battery is dead: it begins anew
 		c = boot()
 		says(c, true, "2026-10-13", "date_lost known=2026-10-13"[:9])
 		if err := c.confirm(schema.DateOf(2026, 10, 12)); err == nil {

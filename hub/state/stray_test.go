@@ -29,7 +29,7 @@ func (m *mirror) pull(t *testing.T, s *State) {
 			m.docs[keyOf(doc)] = doc
 		}
 		for _, k := range d.Gone {
-			delete(m.docs, DocKey{Scope: k.Scope, Kind: k.Kind, ID: k.ID})
+			delete(m.docs, k)
 		}
 		m.cursor, more = d.Cursor, d.More
 	}

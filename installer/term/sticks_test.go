@@ -67,7 +67,6 @@ func TestVirtualMonthBySticks(t *testing.T) {
 type post struct {
 	a       *simAgent
 	links   bool // now and then there is a link too
-	number  int
 	up      []parcel
 	down    []answers
 	wants   []digest.Bucket

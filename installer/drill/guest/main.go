@@ -39,10 +39,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "guest runs as the first process of a virtual machine; see installer drill power")
 		os.Exit(2)
 	}
-	if err := run(); err != nil {
-		fmt.Println("guest:", err)
-		tell("bad %v", err)
-	}
+	err := run() // it ends by the plug, or with what went wrong
+	fmt.Println("guest:", err)
+	tell("bad %v", err)
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
