@@ -17,6 +17,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/hashicorp/raft"
 
+	"shangu/hub/cluster/history"
 	"shangu/sync/session"
 )
 
@@ -28,7 +29,7 @@ type fire struct {
 	*world
 	rng     *rand.Rand
 	weather *weather
-	history history
+	history history.History
 	lie     lie
 
 	mu     sync.Mutex
@@ -420,7 +421,7 @@ func (f *fire) writer(chain int, p *pen, seed uint64) {
 				<-time.After(clientWait)
 				continue
 			}
-			called := f.history.tick()
+			called := f.history.Tick()
 			var ack session.Ack
 			ok := f.ask(n, func(ctx context.Context) (err error) {
 				if f.lie == eager {
@@ -433,7 +434,7 @@ func (f *fire) writer(chain int, p *pen, seed uint64) {
 				ack, err = n.Ingest(ctx, push)
 				return err
 			})
-			f.history.note(2*chain, asked{chain, seq}, called, told{int(ack.Tip.Seq), !ok})
+			f.history.Note(2*chain, history.Asked{Chain: chain, Seq: seq}, called, history.Told{Tip: int(ack.Tip.Seq), Unknown: !ok})
 			switch {
 			case !ok:
 				<-time.After(clientWait)
@@ -462,7 +463,7 @@ func (f *fire) reader(chain int, p *pen, seed uint64) {
 		if n == nil {
 			continue
 		}
-		called := f.history.tick()
+		called := f.history.Tick()
 		var tip uint64
 		ok := f.ask(n, func(ctx context.Context) error {
 			switch {
@@ -480,7 +481,7 @@ func (f *fire) reader(chain int, p *pen, seed uint64) {
 			return err
 		})
 		if ok {
-			f.history.note(2*chain+1, asked{chain: chain}, called, told{tip: int(tip)})
+			f.history.Note(2*chain+1, history.Asked{Chain: chain}, called, history.Told{Tip: int(tip)})
 		}
 	}
 }
@@ -489,7 +490,7 @@ func (f *fire) reader(chain int, p *pen, seed uint64) {
 // possible, and every node must hold each acknowledged entry once.
 func (f *fire) judge(pens []*pen) (wrong []string) {
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	if r := f.history.check(); r != porcupine.Ok {
+	if r := f.history.Check(); r != porcupine.Ok {
 		say("what clients saw is not linearizable: %s", r)
 	}
 	l := f.leading(f.rng)
@@ -579,7 +580,8 @@ func TestUnderFire(t *testing.T) {
 				faults[what] += n
 				trials += n
 			}
-			ops += len(f.history.ops)
+			n, _ := f.history.Len()
+			ops += n
 			lost += len(wrong)
 			for _, w := range wrong {
 				t.Errorf("seed %d: %s", s, w)

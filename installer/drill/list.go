@@ -13,6 +13,7 @@ func All() []Drill {
 		fullDisk,
 		hubDisk,
 		clocks,
+		histories,
 		fire,
 		rolling,
 		links,
