@@ -93,13 +93,14 @@ func runHistories(ctx context.Context, b *Bench) (o Outcome, err error) {
 	for _, said := range w.wrong {
 		o.Lose("%s", said)
 	}
-	if r := w.history.Check(); r != porcupine.Ok {
-		o.Lose("what devices were told is not linearizable: %s", r)
+	verdict := w.history.Check()
+	if verdict != porcupine.Ok {
+		o.Lose("what devices were told is not linearizable: %s", verdict)
 	}
 	entries := held(ctx, s, h, scribes, before, &o)
 	all, unknown := w.history.Len()
-	o.Saw = fmt.Sprintf("%d pushes and reads at any of %d nodes, %d with an unknown outcome; linearizable: %v; %d entries once on each node; %v",
-		all, len(h.Dirs), unknown, len(o.Lost) == 0, entries, f.seen)
+	o.Saw = fmt.Sprintf("%d pushes and reads at any of %d nodes, %d with an unknown outcome; linearizable: %s; %d entries once on each node; %v",
+		all, len(h.Dirs), unknown, verdict, entries, f.seen)
 	return o, nil
 }
 

@@ -71,3 +71,29 @@ func TestNote(t *testing.T) {
 		t.Errorf("%d operations, %d unknown", all, unknown)
 	}
 }
+
+// An entry that is sent again and again through a fault, while others read,
+// must not make the check long; and what is wrong beside it is still found.
+func TestManyUnknown(t *testing.T) {
+	for _, lie := range []bool{false, true} {
+		var h History
+		for seq := 1; seq <= 30; seq++ {
+			for range 40 {
+				h.Note(0, Asked{1, seq}, h.Tick(), Told{Unknown: true})
+				h.Note(1, Asked{Chain: 1}, h.Tick(), Told{Tip: seq - 1})
+			}
+			h.Note(1, Asked{Chain: 1}, h.Tick(), Told{Tip: seq})
+			if lie && seq == 20 {
+				h.Note(1, Asked{Chain: 1}, h.Tick(), Told{Tip: seq - 1})
+			}
+			h.Note(0, Asked{1, seq}, h.Tick(), Told{Tip: seq})
+		}
+		want := porcupine.Ok
+		if lie {
+			want = porcupine.Illegal
+		}
+		if got := h.Check(); got != want {
+			t.Errorf("lie %v: %s, want %s", lie, got, want)
+		}
+	}
+}
