@@ -97,7 +97,7 @@ func runHistories(ctx context.Context, b *Bench) (o Outcome, err error) {
 	if verdict != porcupine.Ok {
 		o.Lose("what devices were told is not linearizable: %s", verdict)
 	}
-	entries := held(ctx, s, h, scribes, before, &o)
+	entries := once(ctx, s, h, scribes, before, &o)
 	all, unknown := w.history.Len()
 	o.Saw = fmt.Sprintf("%d pushes and reads at any of %d nodes, %d with an unknown outcome; linearizable: %s; %d entries once on each node; %v",
 		all, len(h.Dirs), unknown, verdict, entries, f.seen)
@@ -118,9 +118,9 @@ func (l *ledger) restored(ctx context.Context, s *stage.Stage) (*stage.Hub, erro
 	return h, errors.Join(goBack(ctx, s, h, backup), h.Add(ctx), h.Add(ctx))
 }
 
-// held holds what each node has against what devices have receipts for: all of
+// once holds what each node has against what devices have receipts for: all of
 // it, once, and nothing else. It returns how many entries that are.
-func held(ctx context.Context, s *stage.Stage, h *stage.Hub, scribes []*scribe, before node.Proof, o *Outcome) (entries uint64) {
+func once(ctx context.Context, s *stage.Stage, h *stage.Hub, scribes []*scribe, before node.Proof, o *Outcome) (entries uint64) {
 	for _, sc := range scribes {
 		entries += uint64(sc.known.Load())
 	}
