@@ -84,7 +84,7 @@ func importBundlesCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if st, err := os.Stat(reply); reply != "" && (err != nil || !st.IsDir()) {
+		if !folder(reply) {
 			return text.New("bundle.no_dir", "dir", reply)
 		}
 		return through(cmd, func(ctx context.Context, d *door) error {
@@ -130,6 +130,18 @@ func bundles(args []string) (files []string, err error) {
 		return nil, text.New("hub.no_bundles", "where", args[0])
 	}
 	return files, nil
+}
+
+// folder reports whether replies can go to dir. A folder on a stick is made; the
+// stick itself has to be there.
+func folder(dir string) bool {
+	if dir == "" {
+		return true
+	}
+	if st, err := os.Stat(dir); err == nil {
+		return st.IsDir()
+	}
+	return os.Mkdir(dir, 0o700) == nil
 }
 
 // importAll imports one file after the other and goes on after a bad one. A file
