@@ -56,6 +56,9 @@ func drillCommand() *cobra.Command {
 					failed++
 				}
 				fmt.Fprintf(progress, "%s %s  %s\n", mark, r.Name, r.Took.Round(time.Second/10))
+				for _, what := range r.Lost {
+					fmt.Fprintln(progress, what)
+				}
 				if r.Err != nil {
 					fmt.Fprintln(progress, r.Err)
 				}
