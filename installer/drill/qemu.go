@@ -56,7 +56,11 @@ func run(ctx context.Context, dir, name string, args ...string) ([]byte, error) 
 // where later drills find it. Nothing is installed.
 func kernel(ctx context.Context) (dir string, err error) {
 	dir = filepath.Join(os.TempDir(), "shangu-drill-kernel")
-	if found, _ := filepath.Glob(filepath.Join(dir, "boot", "vmlinuz-*")); len(found) > 0 {
+	there := func() bool {
+		found, _ := filepath.Glob(filepath.Join(dir, "boot", "vmlinuz-*"))
+		return len(found) > 0
+	}
+	if there() {
 		return dir, nil
 	}
 	deps, err := run(ctx, "", "apt-cache", "depends", "linux-image-cloud-amd64")
@@ -88,11 +92,8 @@ func kernel(ctx context.Context) (dir string, err error) {
 	if _, err := run(ctx, temp, "dpkg", "-x", debs[0], root); err != nil {
 		return "", err
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.Rename(root, dir); err != nil && !there() { // if it is there, another drill was faster
 		return "", err
-	}
-	if err := os.Rename(root, dir); err != nil { // another file system, or another drill was faster
-		return dir, os.CopyFS(dir, os.DirFS(root))
 	}
 	return dir, nil
 }
