@@ -175,19 +175,29 @@ func TestServicesUnderWindows(t *testing.T) {
 		t.Errorf("the data is gone: %v", err)
 	}
 
-	// What differs between the systems, by its own tests: locks and the local door.
-	t.Run("local", func(t *testing.T) {
-		binary := filepath.Join(t.TempDir(), "local.test.exe")
-		build := exec.Command("go", "test", "-c", "-o", binary, "./host/local")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=windows", "GOARCH=amd64")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build: %v\n%s", err, out)
-		}
-		out := w.run(binary, "-test.v")
-		for _, name := range []string{"TestLockKeepsASecondProcessOut", "TestAKilledServiceLeavesNothingInTheWay"} {
-			if !strings.Contains(out, "--- PASS: "+name) {
-				t.Errorf("%s did not pass:\n%s", name, out)
+	// What differs between the systems, by its own tests.
+	for _, c := range []struct {
+		pkg, run string
+		names    []string // must be among those that pass
+	}{
+		{"./host/local", ".", []string{"TestLockKeepsASecondProcessOut", "TestAKilledServiceLeavesNothingInTheWay"}},
+		{"./host/vault", "^TestWindows", []string{"TestWindowsKeepsTheKey"}},
+		{"../sync/disk", "^TestADirectoryMovedAside", []string{"TestADirectoryMovedAsideTakesThePlaceOfTheLast"}},
+	} {
+		t.Run(filepath.Base(c.pkg), func(t *testing.T) {
+			binary := filepath.Join(t.TempDir(), "it.test.exe")
+			build := exec.Command("go", "test", "-c", "-o", binary, c.pkg)
+			build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=windows", "GOARCH=amd64")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("build: %v\n%s", err, out)
 			}
-		}
-	})
+			w := &wine{t: t, env: w.env}
+			out := w.run(binary, "-test.v", "-test.run", c.run)
+			for _, name := range c.names {
+				if !strings.Contains(out, "--- PASS: "+name) {
+					t.Errorf("%s did not pass:\n%s", name, out)
+				}
+			}
+		})
+	}
 }

@@ -126,6 +126,19 @@ func (c *winCuts) start() {
 	l.Close()
 	c.page = "http://" + addr
 	c.service = c.wine.command(c.agent, "run", "--dir", c.dir, "--listen", addr)
+	// A file, not a pipe: the wine processes that inherit a pipe keep Wait waiting.
+	said, err := os.Create(filepath.Join(c.files, "agent.txt"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer said.Close()
+	c.service.Stdout, c.service.Stderr = said, said
+	defer func() {
+		if c.t.Failed() {
+			b, err := os.ReadFile(said.Name())
+			c.t.Logf("the agent said: %s%v", b, err)
+		}
+	}()
 	began := time.Now()
 	if err := c.service.Start(); err != nil {
 		c.t.Fatal(err)

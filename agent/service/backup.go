@@ -235,7 +235,7 @@ func Restore(o Options, r io.Reader) (m Manifest, err error) {
 	if Exists(o.Dir) || old == nil && unfinished != nil {
 		return m, text.New("agent.restore_over", "dir", o.Dir)
 	}
-	if err := errors.Join(os.RemoveAll(part), os.RemoveAll(filepath.Join(o.Dir, storeDir))); err != nil {
+	if err := errors.Join(disk.OS.Remove(part), disk.OS.Remove(filepath.Join(o.Dir, storeDir))); err != nil {
 		return m, fmt.Errorf("restore: %w", err)
 	}
 	if err := os.MkdirAll(part, 0o700); err != nil {
@@ -243,7 +243,7 @@ func Restore(o Options, r io.Reader) (m Manifest, err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(part)
+			disk.OS.Remove(part)
 		}
 	}()
 	m, err = readBackup(r, func(name string, r io.Reader) (err error) {
@@ -279,7 +279,7 @@ func Restore(o Options, r io.Reader) (m Manifest, err error) {
 			return m, fmt.Errorf("restore %s: %w", name, err)
 		}
 	}
-	return m, errors.Join(disk.OS.SyncDir(o.Dir), os.RemoveAll(part))
+	return m, errors.Join(disk.OS.SyncDir(o.Dir), disk.OS.Remove(part))
 }
 
 // renewStore opens an unpacked store, which rebuilds its documents, reads all of

@@ -13,6 +13,8 @@ var fullErrors = []error{unix.ENOSPC, unix.EDQUOT}
 
 func rename(from, to string) error { return os.Rename(from, to) }
 
+func removeAll(path string) error { return os.RemoveAll(path) }
+
 // syncDir makes the names in a directory durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -98,7 +98,7 @@ func (osFS) List(dir string) ([]string, error) {
 
 func (osFS) Rename(from, to string) error { return rename(from, to) }
 
-func (osFS) Remove(name string) error { return os.RemoveAll(name) }
+func (osFS) Remove(name string) error { return removeAll(name) }
 
 func (fs osFS) SyncDir(dir string) error {
 	err := os.Mkdir(dir, 0o700)

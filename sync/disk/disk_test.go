@@ -214,3 +214,44 @@ func TestLockIsForOne(t *testing.T) {
 	}
 	l.Close()
 }
+
+// Also run under Wine, where os.RemoveAll does not empty a directory; nor does
+// t.TempDir, so this one empties its own.
+func TestADirectoryMovedAsideTakesThePlaceOfTheLast(t *testing.T) {
+	top, err := os.MkdirTemp("", "disk-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := OS.Remove(top); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(top); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("still there: %v", err)
+		}
+	})
+	dir, aside := filepath.Join(top, "docs"), filepath.Join(top, "docs.damaged")
+	for _, content := range []string{"first", "second", "third"} {
+		inner := filepath.Join(dir, "a", "b")
+		if err := os.MkdirAll(inner, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{filepath.Join(dir, content), filepath.Join(inner, content)} {
+			if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := MoveAside(dir, aside); err != nil {
+			t.Fatal(err)
+		}
+		if names, _ := OS.List(top); !slices.Equal(names, []string{"docs.damaged"}) {
+			t.Fatalf("beside it: %v", names)
+		}
+		if names, _ := OS.List(aside); !slices.Equal(names, []string{"a", content}) {
+			t.Fatalf("%s: %v", content, names)
+		}
+	}
+	if err := MoveAside(dir, aside); err != nil {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+}

@@ -113,7 +113,7 @@ func NotDamage(err error) bool {
 // MoveAside keeps a directory that is damaged under another name, in place of
 // one kept so before.
 func MoveAside(dir, aside string) error {
-	if err := os.RemoveAll(aside); err != nil {
+	if err := OS.Remove(aside); err != nil {
 		return err
 	}
 	if err := OS.Rename(dir, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
