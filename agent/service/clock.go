@@ -124,11 +124,18 @@ func (c *clock) hear(hub time.Time) {
 }
 
 // settle takes a time that somebody told. The caller holds mu.
+//
+// The hub tells whole seconds. They go on at the ticks of the computer's clock,
+// in other processes too: what it shows as two seconds is claimed as two, and
+// claims and Up of entries, which tick with it, keep their distance.
 func (c *clock) settle(t time.Time, hub bool) {
 	local := c.local()
+	since, _ := c.up()
+	since.Up -= time.Duration(local.Nanosecond())
+	local = local.Add(-time.Duration(local.Nanosecond()))
+	t = t.Truncate(time.Second)
 	offset := int64(t.Sub(local.Round(0)) / time.Second)
-	c.told, c.at, c.byHub = t, local, hub
-	c.since, _ = c.up()
+	c.told, c.at, c.since, c.byHub = t, local, since, hub
 	next := clockFile{
 		Known: max(c.f.Known, t.Unix()), Offset: offset, Day: int32(dateIn(t)),
 		Told: t.Unix(), Boot: c.since.Boot, Up: c.since.Up, ByHub: hub,

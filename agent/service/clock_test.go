@@ -148,6 +148,34 @@ func TestTimeIsKnownUntilTheComputerStarts(t *testing.T) {
 	}
 }
 
+// Two saves in two seconds of the computer's clock are claimed in two seconds,
+// whenever the hub told the time, and by whichever process: one that came later
+// is the newer.
+func TestToldSecondsTickWithTheComputer(t *testing.T) {
+	for ms := 0; ms < 1000; ms += 50 {
+		path := filepath.Join(t.TempDir(), "clock.json")
+		local := time.Date(2031, 2, 3, 4, 5, 6, ms*1e6, time.UTC)
+		computer := uptime.Reading{Boot: "first", Up: 300 * time.Millisecond}
+		start := func() *clock {
+			return openClock(path, func() time.Time { return local }, func() (uptime.Reading, bool) { return computer, true }, slog.New(slog.DiscardHandler))
+		}
+		hub := time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC)
+		run := start()
+		run.hear(hub)
+		for step, want := range []int64{0, 9, 10} { // at .x, at .999, at the next .0
+			to := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC).Add([]time.Duration{
+				time.Duration(ms) * time.Millisecond, 9*time.Second + 999*time.Millisecond, 10 * time.Second}[step])
+			computer.Up += to.Sub(local)
+			local = to
+			for _, c := range []*clock{run, start()} {
+				if now, sound := c.now(); !sound || now.Unix()-hub.Unix() != want {
+					t.Errorf("told at .%03d, step %d: %v, %v", ms, step, now, sound)
+				}
+			}
+		}
+	}
+}
+
 // Entries claim the day that the clerk confirmed, not what a clock with a dead
 // battery shows; the hub, first reached days and starts later, lets it stand.
 func TestConfirmedDateIsCorrectedTime(t *testing.T) {

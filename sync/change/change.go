@@ -148,6 +148,10 @@ func (d *Doc) Each(f func(schema.Key, schema.Value)) {
 // earliest is before any entry was written: the start of 2026, unix seconds.
 const earliest = 1767225600
 
+// apart is by how many seconds what was told may be ahead of the node of the hub
+// that hears of it.
+const apart = 60
+
 // Clock is what an agent's clocks read when the hub heard from it, and the
 // hub's own time then. It turns an entry's claimed time into a corrected one.
 // The zero Clock leaves times as claimed.
@@ -162,8 +166,9 @@ type Clock struct {
 // heard from, the monotonic clock is exact. Before it a claim that can be true
 // stands: agents claim what hub and clerk have told them, whatever the computer's
 // clock shows. One that cannot was read off that clock before anybody had told
-// it anything, and the clock's present error is the best guess. The corrected
-// time never lies after the hub's own.
+// it anything, and the clock's present error is the best guess. A hub's nodes and
+// the agent may be apart by as much as a claim may be ahead. The corrected time
+// never lies after the hub's own.
 func (c Clock) Correct(e *Entry) int64 {
 	if c.Hub == 0 {
 		return e.At
@@ -172,7 +177,7 @@ func (c Clock) Correct(e *Entry) int64 {
 	switch {
 	case e.Boot == c.Boot:
 		t = c.Hub - c.Up + e.Up
-	case e.At < earliest || e.At > c.Hub:
+	case e.At < earliest || e.At > c.Hub+apart:
 		t += c.Hub - c.At
 	}
 	return max(0, min(t, c.Hub))

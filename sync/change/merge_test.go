@@ -290,6 +290,7 @@ func TestCorrectedTime(t *testing.T) {
 		"a claim that can be":    {change.Entry{At: 1_790_000_000, Boot: 2, Up: 500}, change.Clock{Hub: 1_790_259_200, At: 400, Boot: 3, Up: 5}, 1_790_000_000},
 		"from before its time":   {change.Entry{At: 100, Boot: 2, Up: 500}, change.Clock{Hub: 1_790_259_200, At: 400, Boot: 3, Up: 5}, 1_790_258_900},
 		"from the years to come": {change.Entry{At: 4_000_000_000, Boot: 2, Up: 500}, change.Clock{Hub: 1_790_259_200, At: 4_000_000_060, Boot: 3, Up: 5}, 1_790_259_140},
+		"told by a node ahead":   {change.Entry{At: 1_790_259_202, Boot: 2, Up: 500}, change.Clock{Hub: 1_790_259_200, At: 4_000_000_060, Boot: 3, Up: 5}, 1_790_259_200},
 		"not after the hub":      {change.Entry{At: 6_000, Boot: 2}, c, 10_000},
 		"not before 1970":        {change.Entry{At: -20_000, Boot: 2}, c, 0},
 		"this boot, clock moved": {change.Entry{At: 99_999, Boot: 3, Up: 600}, c, 10_000},
