@@ -2,8 +2,6 @@ package main
 
 import (
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -79,9 +77,9 @@ func (p part) log(dir string) string { return filepath.Join(dir, p.name+".log") 
 
 // provision gives the data directory's key to the operating system to keep.
 func (p part) provision(dir string) (vault.Kept, error) {
-	// The service's account must get through to it.
-	if err := errors.Join(os.MkdirAll(filepath.Dir(dir), 0o755), os.MkdirAll(dir, 0o700)); err != nil {
-		return vault.Kept{}, fmt.Errorf("make data directory: %w", err)
+	// Private before there is a key in it.
+	if err := service.MakeDir(dir); err != nil {
+		return vault.Kept{}, err
 	}
 	held, err := local.Lock(dir)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -58,8 +57,8 @@ func Install(ctx context.Context, s Spec) error {
 	if err := makeAccount(ctx, s.User, s.Dir); err != nil {
 		return err
 	}
-	if err := makeDir(s.Dir); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
+	if err := MakeDir(s.Dir); err != nil {
+		return err
 	}
 	old, err := Query(ctx, s.Name)
 	if err != nil {
@@ -90,16 +89,20 @@ func hidden(dir string) bool {
 	return false
 }
 
-// makeDir makes the data directory private; those above it must let the
-// service's account through.
-func makeDir(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
+// MakeDir makes the data directory, if there is none, and private; those above
+// it must let the service's account through.
+func MakeDir(dir string) error {
+	err := os.MkdirAll(filepath.Dir(dir), 0o755)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	if err == nil {
+		err = os.Chmod(dir, 0o700)
 	}
-	return os.Chmod(dir, 0o700)
+	if err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	return nil
 }
 
 func makeAccount(ctx context.Context, name, home string) error {

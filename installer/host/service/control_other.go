@@ -16,6 +16,9 @@ func Supported() error { return text.New("host.no_systemd") }
 // Check is for Linux and Windows.
 func Check(Spec) error { return Supported() }
 
+// MakeDir is for Linux and Windows.
+func MakeDir(string) error { return Supported() }
+
 // Install is for Linux and Windows.
 func Install(context.Context, Spec) error { return Supported() }
 

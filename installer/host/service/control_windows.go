@@ -60,11 +60,8 @@ func Install(ctx context.Context, s Spec) error {
 	if err := Check(s); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
-	}
-	if err := grant(s.Dir); err != nil {
-		return fmt.Errorf("grant data directory: %w", err)
+	if err := MakeDir(s.Dir); err != nil {
+		return err
 	}
 	old, err := Query(ctx, s.Name)
 	if err != nil {
@@ -97,6 +94,17 @@ func Install(ctx context.Context, s Spec) error {
 		}
 		return nil
 	})
+}
+
+// MakeDir makes the data directory, if there is none, and private.
+func MakeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	if err := grant(dir); err != nil {
+		return fmt.Errorf("grant data directory: %w", err)
+	}
+	return nil
 }
 
 func grant(dir string) error {
