@@ -33,7 +33,7 @@ func TestLaneSpreadsWhoIsSentAway(t *testing.T) {
 				t.Fatalf("%v", d)
 			}
 		}
-		time.Sleep(3 * time.Second)
+		<-time.After(3 * time.Second)
 		if s := l.standing(); s.inside != 2 || s.oldest != 3*time.Second || s.let != 2 || s.refused != 100_200 {
 			t.Errorf("%+v", s)
 		}
@@ -50,7 +50,7 @@ func TestLaneMeasuresItsRate(t *testing.T) {
 		l := newLane(1, time.Now)
 		for range 40 { // 5 a second
 			p := l.enter()
-			time.Sleep(200 * time.Millisecond)
+			<-time.After(200 * time.Millisecond)
 			l.leave(p)
 		}
 		first := l.retry()
