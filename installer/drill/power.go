@@ -78,6 +78,7 @@ type powered struct {
 	told       map[string]string // by sheet: the mark that was last confirmed
 	doubt      map[string]string // of the save during which the plug was pulled
 	safe       int               // entries of which a session said that the hub has them
+	entries    int               // that the agent had when it opened last, safe or waiting
 	confirmed  int
 	dropped    int
 	rebuilt    int
@@ -273,10 +274,17 @@ func (w *powered) hear(what, rest string) error {
 		if st.Rebuilt != "" {
 			w.rebuilt++
 		}
-		if st.Safe < w.safe {
+		if all := st.Safe + st.Pending; all < w.entries {
+			w.o.Lose("cut %d: there were %d entries, now %d are", w.o.Trials, w.entries, all)
+		} else {
+			w.entries = all
+		}
+		// An agent whose documents were rebuilt counts all as waiting until the hub
+		// has said again what it holds. Otherwise what is safe stays so.
+		if st.Safe < w.safe && st.Rebuilt == "" {
 			w.o.Lose("cut %d: %d entries were safe at the hub, now %d", w.o.Trials, w.safe, st.Safe)
 		}
-		w.safe = max(w.safe, st.Safe)
+		w.safe = st.Safe
 	case "try":
 		_, coded, _ := strings.Cut(rest, " ")
 		rows, err := base64.StdEncoding.DecodeString(coded)
