@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"shangu/installer/stage"
+	"shangu/installer/stage/forge"
 	"shangu/schema"
 	"shangu/sync/change"
 )
@@ -43,7 +44,7 @@ func runPoison(ctx context.Context, b *Bench) (o Outcome, err error) {
 			if err := l.record(ctx, c, 1+r.IntN(3)); err != nil {
 				return o, err
 			}
-			raw, ref, err := c.Forge(ctx, toxic(r, i, n))
+			raw, ref, err := forge.Entry(ctx, c, toxic(r, i, n))
 			if err != nil {
 				return o, err
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"shangu/installer/stage/forge"
 	"shangu/schema"
 	"shangu/sync/change"
 )
@@ -45,7 +46,7 @@ func TestQuarantineIsSettled(t *testing.T) {
 	c := b.School("agent", school)
 	for day := 1; day <= 2; day++ {
 		id := schema.SheetID{Date: schema.DateOf(2026, 9, day), Session: schema.SessionAM, Class: schema.ClassID(2026, "一年级（1）班")}
-		_, _, err := c.Forge(t.Context(), change.Entry{
+		_, _, err := forge.Entry(t.Context(), c, change.Entry{
 			Account: strings.Repeat("x", 300), Kind: schema.KindSheet, ID: id.String(),
 			Fields: []change.Field{{Key: schema.Key{Num: schema.SheetState}, Value: schema.Int(schema.SheetTaken)}},
 		})

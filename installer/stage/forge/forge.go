@@ -1,4 +1,6 @@
-package stage
+// Package forge plays an altered build of the agent on a stage. It stands apart
+// from the stage because it knows the agent, and the hub's bench must not.
+package forge
 
 import (
 	"context"
@@ -11,16 +13,17 @@ import (
 
 	"shangu/agent/service"
 	"shangu/installer/host/vault"
+	"shangu/installer/stage"
 	"shangu/sync/change"
 	"shangu/sync/frame"
 	"shangu/sync/journal"
 )
 
-// Forge writes an entry into the agent's journal as an altered build would,
+// Entry writes an entry into the agent's journal as an altered build would,
 // past every rule of this one, and returns its bytes and its place. The agent
 // must not run. It finds the entry there when it starts, and pushes it as its
 // own: the chain holds and so do the signatures.
-func (c *School) Forge(ctx context.Context, e change.Entry) (raw []byte, ref change.Ref, err error) {
+func Entry(ctx context.Context, c *stage.School, e change.Entry) (raw []byte, ref change.Ref, err error) {
 	st, err := c.Status(ctx)
 	if err != nil {
 		return nil, ref, err
