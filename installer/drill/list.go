@@ -16,6 +16,7 @@ func All() []Drill {
 		histories,
 		fire,
 		rolling,
+		restored,
 		links,
 		portal,
 		access,
