@@ -26,7 +26,7 @@ func dateIn(t time.Time) schema.Date {
 // clockFile is kept through restarts: a computer whose battery is dead forgets
 // what day it is, and this one must notice.
 type clockFile struct {
-	Known  int64 `json:"known"`  // the latest time that the hub told or that a confirmed date implies, unix seconds
+	Known  int64 `json:"known"`  // the latest time that the hub told, that a confirmed date implies, or to which the computer has been up since, unix seconds
 	Offset int64 `json:"offset"` // seconds by which the machine's clock was behind then
 	Day    int32 `json:"day"`    // the last date that the hub's time or the clerk settled; a schema.Date
 
@@ -70,6 +70,7 @@ func openClock(path string, local func() time.Time, up func() (uptime.Reading, b
 			c.told, c.at, c.since, c.byHub = time.Unix(c.f.Told, 0).Add(passed), local(), r, c.f.ByHub
 		}
 	}
+	c.keepDay()
 	return c
 }
 
@@ -149,9 +150,37 @@ func (c *clock) settle(t time.Time, hub bool) {
 		return
 	}
 	c.f = next
+	c.write()
+}
+
+// write keeps what is known. The caller holds mu, or has the clock to itself.
+func (c *clock) write() {
 	if err := writeJSON(seal.Files{}, c.path, c.f); err != nil {
 		c.log.Warn("what is known of the time was not kept", "err", err.Error())
 	}
+}
+
+// keepDay keeps that a day has come, once: a computer that is started anew after
+// weeks, its battery dead, is to take no day for today that has passed here.
+//
+// Only a time that somebody told, and by how much the computer has been up since,
+// may say so. What is guessed from the computer's own clock may be months ahead,
+// and nobody could take it back. The caller holds mu, or has the clock to itself.
+func (c *clock) keepDay() {
+	if c.told.IsZero() {
+		return
+	}
+	if t, _ := c.nowLocked(); dateIn(t) > dateIn(time.Unix(c.f.Known, 0)) {
+		c.f.Known = t.Unix()
+		c.write()
+	}
+}
+
+// tick keeps what day it is. It should be called now and then.
+func (c *clock) tick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keepDay()
 }
 
 // DateQuestion is what the clerk is asked before the first save of a day.
@@ -167,6 +196,7 @@ type DateQuestion struct {
 func (c *clock) question() DateQuestion {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.keepDay()
 	t, sound := c.nowLocked()
 	today := dateIn(t)
 	q := DateQuestion{Proposal: today.String(), Ask: !sound || int32(today) != c.f.Day, doubt: !sound}

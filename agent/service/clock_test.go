@@ -4,7 +4,9 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -114,7 +116,12 @@ func TestSettingTheClockMovesNothing(t *testing.T) {
 // and again: until the computer itself is started anew nothing that was told is
 // forgotten, and a night asleep counts.
 func TestTimeIsKnownUntilTheComputerStarts(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	seed := uint64(time.Now().UnixNano())
+	if n, err := strconv.ParseUint(os.Getenv("SHANGU_DRILL_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("SHANGU_DRILL_SEED=%d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "clock.json")
 	real := time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC)
 	computer := uptime.Reading{Boot: "first", Up: time.Minute}
@@ -145,6 +152,65 @@ func TestTimeIsKnownUntilTheComputerStarts(t *testing.T) {
 	real = real.Add(time.Hour)
 	if q := start().question(); q.Ask && q.Proposal < day.String() {
 		t.Errorf("started anew: %+v", q)
+	}
+}
+
+// The agent runs for weeks without the hub, and nobody opens its page. The
+// computer is then started anew with a dead battery, and proposes no day that
+// the agent has been through; what it only guesses from the computer's clock it
+// does not keep.
+func TestDaysThatPassedAreKept(t *testing.T) {
+	for name, day := range map[string]func(*clock){
+		"tended": (*clock).tick, "asked": func(c *clock) { c.question() }, "started": nil,
+	} {
+		path := filepath.Join(t.TempDir(), "clock.json")
+		real := time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC)
+		local, computer := time.Unix(0, 0), uptime.Reading{Boot: "first", Up: time.Minute}
+		start := func() *clock {
+			return openClock(path, func() time.Time { return local }, func() (uptime.Reading, bool) { return computer, true }, slog.New(slog.DiscardHandler))
+		}
+		c := start()
+		c.hear(real)
+		writes := 0
+		for range 40 * 24 {
+			real, local, computer.Up = real.Add(time.Hour), local.Add(time.Hour), computer.Up+time.Hour
+			was := c.f.Known
+			if day == nil {
+				c = start()
+			} else {
+				day(c)
+			}
+			if c.f.Known != was {
+				writes++
+			}
+		}
+		if writes != 40 {
+			t.Errorf("%s: kept %d times in 40 days", name, writes)
+		}
+		local, computer = time.Unix(0, 0), uptime.Reading{Boot: "second", Up: time.Second}
+		c = start()
+		q := c.question()
+		if q.Proposal != dateIn(real).String() || !q.doubt {
+			t.Errorf("%s: on %v: %+v", name, dateIn(real), q)
+		}
+		if err := c.confirm(dateIn(real) - 1); err == nil {
+			t.Errorf("%s: a day that had passed was confirmed", name)
+		}
+		// A battery that is a month ahead misleads until somebody says what day it
+		// is, and no longer.
+		local = real.AddDate(0, 1, 0)
+		if _, sound := c.now(); !sound {
+			t.Fatalf("%s: %v is doubted", name, local)
+		}
+		date := dateIn(real)
+		for range 3 {
+			c.tick()
+			c.question()
+			c = start()
+		}
+		if err := c.confirm(date); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -32,14 +32,15 @@ func MakeRoom(dir string) error {
 	return store.MakeRoom(path)
 }
 
-// tend keeps the room that is held back for a full disk until ctx is done.
-// Sessions go on when there is room again.
+// tend keeps the room that is held back for a full disk, and what day it is,
+// until ctx is done. Sessions go on when there is room again.
 func (a *Agent) tend(ctx context.Context) error {
 	tick := time.NewTicker(tendEvery)
 	defer tick.Stop()
 	low := false
 	var searched time.Time
 	for {
+		a.clock.tick()
 		healed := a.store.Tend()
 		was := low
 		low = a.store.Low()
