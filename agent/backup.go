@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"filippo.io/age"
 	"github.com/spf13/cobra"
@@ -18,7 +16,6 @@ import (
 	"shangu/installer/host/local"
 	"shangu/installer/host/vault"
 	"shangu/schema/text"
-	"shangu/sync/disk"
 	"shangu/sync/seal"
 )
 
@@ -71,40 +68,26 @@ func backupCommand() *cobra.Command {
 // backup writes a file beside its place, reads it back, and only then gives it
 // its name: an older backup of that name is there until the new one is whole.
 func backup(name string, write func(io.Writer) error, given ...age.Identity) (b backedUp, err error) {
-	said := func(err error) error {
-		if err == nil || text.Of(err) != nil {
+	b.File = name
+	return b, cli.Save(name, write, func(part string) error {
+		f, err := os.Open(part)
+		if err != nil {
 			return err
 		}
-		return text.Wrap(err, "agent.write_file", "file", name)
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.part")
-	if err != nil {
-		return b, said(err)
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if err := write(f); err != nil {
-		return b, said(err)
-	}
-	if err := f.Sync(); err != nil {
-		return b, said(err)
-	}
-	if b.Bytes, err = f.Seek(0, io.SeekCurrent); err != nil {
-		return b, said(err)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return b, said(err)
-	}
-	plain, sealed, err := service.Unseal(f, given...)
-	if err != nil {
-		return b, said(err)
-	}
-	b.Sealed = sealed
-	if b.Manifest, err = service.CheckBackup(plain); err != nil {
-		return b, said(err)
-	}
-	b.File = name
-	return b, said(errors.Join(f.Close(), disk.OS.Rename(f.Name(), name), disk.OS.SyncDir(filepath.Dir(name))))
+		defer f.Close()
+		st, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		b.Bytes = st.Size()
+		plain, sealed, err := service.Unseal(f, given...)
+		if err != nil {
+			return err
+		}
+		b.Sealed = sealed
+		b.Manifest, err = service.CheckBackup(plain)
+		return err
+	})
 }
 
 func restoreCommand() *cobra.Command {

@@ -12,7 +12,6 @@ import (
 	"shangu/installer/host/cli"
 	"shangu/schema/table"
 	"shangu/schema/text"
-	"shangu/sync/disk"
 )
 
 // exported is what export prints.
@@ -37,9 +36,8 @@ func exportCommand() *cobra.Command {
 			if err := d.Export(ctx, kind, args[1], &b); err != nil {
 				return err
 			}
-			// Names of children are in it.
-			if err := disk.WriteFile(args[1], b.Bytes(), 0o600); err != nil {
-				return text.Wrap(err, "agent.write_file", "file", args[1])
+			if err := cli.SaveBytes(args[1], b.Bytes()); err != nil {
+				return err
 			}
 			return cli.Print(cmd, exported{kind, args[1], b.Len()}, func(w io.Writer) {
 				fmt.Fprintln(w, text.New("agent.export_done", "file", args[1]))

@@ -8,15 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"shangu/hub/node"
 	"shangu/installer/host/cli"
 	"shangu/schema/text"
-	"shangu/sync/disk"
 )
 
 func auditCommand() *cobra.Command {
@@ -106,23 +103,17 @@ func sayAudited(w io.Writer, a node.Audited) {
 func exportAuditCommand() *cobra.Command {
 	return &cobra.Command{Use: "export FILE", Short: "audit.cmd_export", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) (err error) {
 		return through(cmd, func(ctx context.Context, d *door) error {
-			part := args[0] + ".part"
-			f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+			err := cli.Save(args[0], func(f io.Writer) error {
+				return d.exchange(ctx, http.MethodGet, "/v1/audit/export", nil, nil, func(r io.Reader) error {
+					_, err := io.Copy(f, r)
+					return err
+				})
+			}, nil)
 			if err != nil {
-				return fmt.Errorf("export audit trail: %w", err)
-			}
-			err = d.exchange(ctx, http.MethodGet, "/v1/audit/export", nil, nil, func(r io.Reader) error {
-				_, err := io.Copy(f, r)
 				return err
-			})
-			if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-				err = os.Rename(part, args[0])
-			}
-			if err != nil {
-				return errors.Join(fmt.Errorf("export audit trail: %w", err), os.Remove(part))
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), text.New("audit.exported", "file", args[0]))
-			return disk.OS.SyncDir(filepath.Dir(args[0]))
+			return nil
 		})
 	}}
 }

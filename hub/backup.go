@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"filippo.io/age"
@@ -17,7 +14,6 @@ import (
 	"shangu/installer/host/cli"
 	"shangu/installer/host/vault"
 	"shangu/schema/text"
-	"shangu/sync/disk"
 )
 
 func backupCommand() *cobra.Command {
@@ -47,40 +43,26 @@ func backupCommand() *cobra.Command {
 // backup writes a backup beside path, reads it back as a restore would, and
 // only then gives it the name.
 func backup(ctx context.Context, d *door, path string, p *vault.Passphrase) (h node.BackupHead, err error) {
-	part := path + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return h, fmt.Errorf("backup: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(part)
-		}
-	}()
-	err = d.exchange(ctx, http.MethodGet, "/v1/backup", nil, nil, func(r io.Reader) error {
-		if p == nil {
-			_, err := io.Copy(f, r)
+	err = cli.Save(path, func(f io.Writer) error {
+		return d.exchange(ctx, http.MethodGet, "/v1/backup", nil, nil, func(r io.Reader) error {
+			if p == nil {
+				_, err := io.Copy(f, r)
+				return err
+			}
+			w, err := age.Encrypt(f, p)
+			if err == nil {
+				_, err = io.Copy(w, r)
+			}
+			if err == nil {
+				err = w.Close()
+			}
 			return err
-		}
-		w, err := age.Encrypt(f, p)
-		if err == nil {
-			_, err = io.Copy(w, r)
-		}
-		if err == nil {
-			err = w.Close()
-		}
+		})
+	}, func(part string) (err error) {
+		h, err = node.VerifyBackup(part, part+".check", p.Identities()...)
 		return err
 	})
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return h, err
-	}
-	if h, err = node.VerifyBackup(part, part+".check", p.Identities()...); err != nil {
-		return h, err
-	}
-	if err := os.Rename(part, path); err != nil {
-		return h, fmt.Errorf("backup: %w", err)
-	}
-	return h, disk.OS.SyncDir(filepath.Dir(path))
+	return h, err
 }
 
 func restoreCommand() *cobra.Command {

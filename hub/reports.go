@@ -15,7 +15,6 @@ import (
 	"shangu/hub/report"
 	"shangu/installer/host/cli"
 	"shangu/schema/text"
-	"shangu/sync/disk"
 )
 
 func digestCommand() *cobra.Command {
@@ -63,8 +62,8 @@ func reportCommand() *cobra.Command {
 				_, err = cmd.OutOrStdout().Write(b)
 				return err
 			}
-			if err := disk.WriteFile(out, b, 0o600); err != nil {
-				return fmt.Errorf("write report: %w", err)
+			if err := cli.SaveBytes(out, b); err != nil {
+				return err
 			}
 			return cli.Print(cmd, map[string]string{"file": out}, func(w io.Writer) {
 				fmt.Fprintln(w, text.New("hub.report_done", "file", out))

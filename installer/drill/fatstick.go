@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"shangu/sync/bundle"
+	"shangu/sync/disk"
 )
 
-// fatStick pulls a FAT32 stick out of a whole machine that writes bundles to it.
+// fatStick pulls a FAT32 stick out of a whole machine that writes bundles,
+// reports and backups to it.
 var fatStick = Drill{Name: "fatstick", Holds: []int{1, 8}, Run: runFatStick}
 
 // fatTools are needed besides vmTools.
@@ -44,11 +46,11 @@ func runFatStick(ctx context.Context, b *Bench) (o Outcome, err error) {
 	if err := w.life(ctx, false); err != nil {
 		return o, fmt.Errorf("after the last pull: %w\n%s", err, w.console())
 	}
-	if w.wrote == 0 {
-		return o, errors.New("not one bundle was written")
+	if len(w.last) == 0 {
+		return o, errors.New("not one file was written")
 	}
-	o.Saw = fmt.Sprintf("FAT32: %d bundles written, %d pages of unflushed writes dropped, %d unfinished ones left beside whole ones, fsck.vfat had %d remarks",
-		w.wrote, w.dropped, w.parts, w.remarks)
+	o.Saw = fmt.Sprintf("FAT32: %d bundles, %d reports, %d backups written, %d pages of unflushed writes dropped, %d unfinished files left beside whole ones, fsck.vfat had %d remarks",
+		w.wrote[bundle.UpEnding], w.wrote[".csv"], w.wrote[".sgbk"], w.dropped, w.parts, w.remarks)
 	return o, nil
 }
 
@@ -58,17 +60,52 @@ type fat struct {
 	o   *Outcome
 	rnd *rand.Rand
 
-	last string // the bundle that was last said to be there
+	last  map[string]string // the file of each sort that was last said to be there
+	wrote map[string]int    // by ending
 
-	wrote, dropped, parts, remarks int
+	dropped, parts, remarks int
+}
+
+// sortOf tells files apart that do not take each other's place.
+func sortOf(name string) string {
+	sort, _, _ := strings.Cut(name, "-")
+	return sort
 }
 
 func newFatStick(ctx context.Context, b *Bench, o *Outcome) (*fat, error) {
-	guest := filepath.Join(b.Work(), "guest")
-	if err := build(ctx, b, guest, "-ldflags=-s -w", "./installer/drill/guest"); err != nil {
+	s, err := b.Stage(ctx)
+	if err != nil {
 		return nil, err
 	}
-	v, err := newVM(ctx, b.Work(), guest, "", "", "256", fatModules...)
+	defer s.Close()
+	l, err := newLedger(s.Work)
+	if err != nil {
+		return nil, err
+	}
+	h, err := l.open(ctx, s, 1)
+	if err != nil {
+		return nil, err
+	}
+	c, err := l.enrolled(ctx, s, h, "school")
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Drained(ctx, h, 0); err != nil {
+		return nil, err
+	}
+	guest, programs := filepath.Join(b.Work(), "guest"), filepath.Join(b.Work(), "bin")
+	if err := os.Mkdir(programs, 0o700); err != nil {
+		return nil, fmt.Errorf("make disks: %w", err)
+	}
+	if err := os.Rename(filepath.Join(s.Work, "school"), filepath.Join(programs, "school")); err != nil {
+		return nil, fmt.Errorf("make disks: %w", err)
+	}
+	for out, args := range map[string]string{guest: "./installer/drill/guest", filepath.Join(programs, "agent"): "./agent"} {
+		if err := build(ctx, b, out, "-ldflags=-s -w", args); err != nil {
+			return nil, err
+		}
+	}
+	v, err := newVM(ctx, b.Work(), guest, "", programs, "384", fatModules...)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +119,7 @@ func newFatStick(ctx context.Context, b *Bench, o *Outcome) (*fat, error) {
 	if _, err := run(ctx, b.Work(), "mkfs.vfat", "-F", "32", "-s", "8", v.disk); err != nil {
 		return nil, err
 	}
-	return &fat{vm: v, o: o, rnd: rand.New(rand.NewPCG(b.Seed, 0xfa7))}, nil
+	return &fat{vm: v, o: o, rnd: rand.New(rand.NewPCG(b.Seed, 0xfa7)), last: map[string]string{}, wrote: map[string]int{}}, nil
 }
 
 // life is one stay of the stick in the machine: what is on it is checked, then
@@ -138,8 +175,8 @@ func (w *fat) listen(ctx context.Context, r *running, write bool, lines int, aft
 					return nil
 				}
 			case word[0] == "wrote" && len(word) == 2:
-				w.last = word[1]
-				w.wrote++
+				w.last[sortOf(word[1])] = word[1]
+				w.wrote[filepath.Ext(word[1])]++
 			}
 			if n++; checked && now == nil && n >= lines {
 				now = time.After(after)
@@ -148,26 +185,25 @@ func (w *fat) listen(ctx context.Context, r *running, write bool, lines int, aft
 	}
 }
 
-// judge holds what is on the stick against what was written: each bundle whole,
-// and the last one that was said to be there still there, or a newer one.
+// judge holds what is on the stick against what was written: each file whole,
+// and of each sort the last one that was said to be there still there, or a newer
+// one.
 func (w *fat) judge(has map[string]string) {
-	newest := ""
+	newest := map[string]string{}
 	for name, whole := range has {
-		if strings.HasSuffix(name, ".part") {
+		if strings.HasSuffix(name, disk.PartEnding) {
 			w.parts++
-			continue
-		}
-		if _, ok := bundle.ParseName(name); !ok {
-			w.o.Lose("pull %d: %s was never written", w.o.Trials, name)
 			continue
 		}
 		if whole != "true" {
 			w.o.Lose("pull %d: %s is there and not whole", w.o.Trials, name)
 		}
-		newest = max(newest, name)
+		newest[sortOf(name)] = max(newest[sortOf(name)], name)
 	}
-	if newest < w.last {
-		w.o.Lose("pull %d: %s was said to be there; the newest is %q", w.o.Trials, w.last, newest)
+	for sort, last := range w.last {
+		if newest[sort] < last {
+			w.o.Lose("pull %d: %s was said to be there; the newest is %q", w.o.Trials, last, newest[sort])
+		}
 	}
 }
 

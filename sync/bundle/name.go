@@ -30,7 +30,6 @@ const (
 	UpEnding   = ".sgup"
 	DownEnding = ".sgdn"
 	PackEnding = ".sgpk"
-	partEnding = ".part"
 )
 
 // maxSchoolName bounds the school's part of a name.

@@ -28,7 +28,7 @@ func TestNames(t *testing.T) {
 		for _, kind := range []Kind{Up, Down} {
 			n := NameOf(kind, school, change.ChainID{0xab, 0xcd}, 12)
 			s := n.String()
-			if !fat.MatchString(s) || len(s)+len(partEnding) > 80 {
+			if !fat.MatchString(s) || len(s)+len(disk.PartEnding) > 80 {
 				t.Errorf("%q", s)
 			}
 			for _, typed := range []string{s, strings.ToUpper(s)} {

@@ -24,6 +24,16 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// settleFile syncs a file that is closed. It is opened for reading: a program
+// that somebody has open for writing cannot be started.
+func settleFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(Datasync(f), f.Close())
+}
+
 // Free returns the bytes that an ordinary user may still write on the file
 // system that holds path.
 func Free(path string) (uint64, error) {

@@ -65,6 +65,19 @@ var passing = []error{windows.ERROR_SHARING_VIOLATION, windows.ERROR_ACCESS_DENI
 // syncDir does nothing: Windows has no such call, and NTFS journals names.
 func syncDir(string) error { return nil }
 
+// settleFile syncs a file that is closed, which takes the right to write to it.
+func settleFile(path string) error {
+	var f *os.File
+	err := patiently(func() (err error) {
+		f, err = os.OpenFile(path, os.O_RDWR, 0)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(Datasync(f), f.Close())
+}
+
 // Free returns the bytes that this user may still write on the volume that
 // holds path.
 func Free(path string) (uint64, error) {

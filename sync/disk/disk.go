@@ -118,8 +118,7 @@ func (fs osFS) SyncDir(dir string) error {
 
 // WriteFile replaces the file at path by data so that after a power cut at any
 // instant either the old content is there or all of the new: a temporary file
-// beside it, synced, renamed over it, and the directory synced. perm applies to
-// the new file.
+// beside it, synced, and published over it. perm applies to the new file.
 func WriteFile(path string, data []byte, perm os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
 	if err != nil {
@@ -136,13 +135,10 @@ func WriteFile(path string, data []byte, perm os.FileMode) error {
 		err = e
 	}
 	if err == nil {
-		err = rename(f.Name(), path)
+		err = Publish(OS, f.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), OS.Remove(f.Name()))
 	}
 	return nil
 }
@@ -158,10 +154,7 @@ func WriteTo(fs FS, path string, data []byte) error {
 		err = writeNew(fs, temp, data)
 	}
 	if err == nil {
-		err = fs.Rename(temp, path)
-	}
-	if err == nil {
-		err = fs.SyncDir(filepath.Dir(path))
+		err = Publish(fs, temp, path)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

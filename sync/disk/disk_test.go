@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,6 +79,46 @@ func TestSyncDirMakesDirectories(t *testing.T) {
 	}
 	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 		t.Fatal(err)
+	}
+}
+
+// On a stick too a file that was written is whole or what it was, by either way
+// of writing it.
+func TestSimFilesOnAStickAreWholeUnderCuts(t *testing.T) {
+	old, young := bytes.Repeat([]byte("old"), 700), bytes.Repeat([]byte("young"), 900)
+	for name, write := range map[string]func(s *Sim, b []byte) error{
+		"WriteTo": func(s *Sim, b []byte) error { return WriteTo(s, "d/f", b) },
+		"Put": func(s *Sim, b []byte) error {
+			return Put(s, "d/f", func(w io.Writer) error {
+				_, err := w.Write(b)
+				return err
+			}, nil)
+		},
+	} {
+		said := 0
+		for seed := range uint64(400) {
+			s := NewSim(seed)
+			s.FAT(true)
+			if err := write(s, old); err != nil {
+				t.Fatal(err)
+			}
+			s.CutAfter(1 + int(seed%10))
+			err := write(s, young)
+			s.Boot()
+			got, rerr := ReadFile(s, "d/f", 1<<20)
+			if rerr != nil {
+				t.Fatalf("%s, seed %d: %v", name, seed, rerr)
+			}
+			switch {
+			case err == nil && bytes.Equal(got, young):
+				said++
+			case err == nil:
+				t.Errorf("%s, seed %d: said to be written, %d bytes are there", name, seed, len(got))
+			}
+		}
+		if said == 0 {
+			t.Errorf("%s: nothing was written before a cut", name)
+		}
 	}
 }
 

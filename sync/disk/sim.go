@@ -31,12 +31,14 @@ type Sim struct {
 	life  int // counts the cuts; handles of an earlier life are dead
 	fault error
 	full  bool
+	fat   bool
 }
 
 // inode is a file's content, as written and as synced.
 type inode struct {
 	now, held []byte
 	dirty     []span // what was written since the last sync
+	sized     string // the name beside which a FAT holds its size
 }
 
 type span struct{ from, to int64 }
@@ -79,6 +81,15 @@ func (s *Sim) Fill(full bool) {
 	s.full = full
 }
 
+// FAT makes the disk a stick: a file's size is durable beside the name that the
+// file had when it was last synced, so that a file which was renamed and not
+// synced since may be empty after a cut.
+func (s *Sim) FAT(fat bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fat = fat
+}
+
 // Cut fails the power now.
 func (s *Sim) Cut() {
 	s.mu.Lock()
@@ -108,6 +119,9 @@ func (s *Sim) Boot() {
 		node := s.held[name]
 		if settled[node] == nil {
 			settled[node] = s.settle(node)
+			if settled[node].sized = name; s.fat && node.sized != name && s.rnd.IntN(2) == 0 {
+				settled[node].now, settled[node].held = nil, nil
+			}
 		}
 		names[name] = settled[node]
 	}
@@ -388,6 +402,13 @@ func (f *simFile) Datasync() error {
 		copy(f.n.held[d.from:d.to], f.n.now[d.from:d.to])
 	}
 	f.n.dirty = nil
+	if f.s.fat {
+		for name, n := range f.s.names {
+			if n == f.n {
+				f.n.sized = name
+			}
+		}
+	}
 	return nil
 }
 

@@ -40,10 +40,11 @@ func boot() error {
 	if err != nil {
 		return err
 	}
+	kind, options := "ext4", "commit=5"
 	if args["stick"] != "" {
-		return mount("/dev/vda", "/data", "vfat", 0, "")
+		kind, options = "vfat", ""
 	}
-	if err := mount("/dev/vda", "/data", "ext4", 0, "commit=5"); err != nil {
+	if err := mount("/dev/vda", "/data", kind, 0, options); err != nil {
 		return err
 	}
 	if err := mount("/dev/vdb", "/bin", "ext4", unix.MS_RDONLY, ""); err != nil {

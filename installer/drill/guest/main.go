@@ -16,10 +16,10 @@
 //	did TEXT               anything else was done
 //
 // With drill.stick it has a FAT32 stick for a disk, says what is on it, and
-// writes bundles there one after the other as a school does:
+// writes bundles, reports and backups there one after the other as a school does:
 //
 //	has NAME true          a file is on the stick; false: and not whole
-//	write NAME             a bundle is begun
+//	write NAME             a file is begun
 //	wrote NAME             it was said to be there
 package main
 
