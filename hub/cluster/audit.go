@@ -154,7 +154,7 @@ func (n *Node) differ() {
 	n.log.Error("this node serves no more", "err", ErrDiffers)
 	if n.raft.State().String() == "Leader" {
 		go func() {
-			if err := n.raft.LeadershipTransfer().Error(); err != nil {
+			if err := n.handOver(n.ctx, nil); err != nil {
 				n.log.Warn("leadership was not handed over", "err", fmt.Errorf("audit: %w", err))
 			}
 		}()

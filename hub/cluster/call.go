@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hashicorp/raft"
 	"github.com/vmihailenco/msgpack/v5"
 
 	"shangu/sync/frame"
@@ -209,7 +210,7 @@ func (n *Node) handle(ctx context.Context, c *call) (*answer, error) {
 		index, err := n.dropNode(ctx, string(c.body))
 		return &answer{index: index}, err
 	case opPromote:
-		return &answer{}, n.giveVote(string(c.body))
+		return &answer{}, n.giveVote(ctx, string(c.body))
 	case opReady:
 		if err := n.fresh(ctx); err != nil {
 			return nil, err
@@ -285,14 +286,10 @@ func (n *Node) Barrier(ctx context.Context) error {
 
 // commit is Propose on the leader.
 func (n *Node) commit(ctx context.Context, cmd []byte) (index uint64, res []byte, err error) {
-	f := n.raft.Apply(cmd, enqueueTimeout)
-	done := make(chan error, 1)
-	go func() { done <- f.Error() }() // ends with the node at the latest
-	select {
-	case <-done:
-		res, err = result(f)
-		return f.Index(), res, err
-	case <-ctx.Done():
-		return 0, nil, ctx.Err()
+	f, err := await(ctx, n, func() raft.ApplyFuture { return n.raft.Apply(cmd, enqueueTimeout) })
+	if err != nil {
+		return 0, nil, raftError(err)
 	}
+	res, err = result(f)
+	return f.Index(), res, err
 }

@@ -174,7 +174,7 @@ func (n *Node) yield() {
 		if err != nil || v.low {
 			continue
 		}
-		err = n.raft.LeadershipTransferToServer(srv.ID, srv.Address).Error()
+		err = n.handOver(n.ctx, &srv)
 		if err == nil {
 			n.log.Warn("disk is low: another node leads", "node", srv.ID)
 			return

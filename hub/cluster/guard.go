@@ -30,16 +30,18 @@ type guard struct {
 	calls chan raft.RPC
 	done  chan struct{}
 	once  sync.Once
+	acks  *acks
 
 	mu    sync.Mutex
 	stage stage
 	floor uint64
+	mute  bool // what a leader sends goes nowhere
 }
 
 var _ raft.WithPreVote = (*guard)(nil)
 
 func newGuard(t raft.Transport) *guard {
-	g := &guard{Transport: t, calls: make(chan raft.RPC), done: make(chan struct{})}
+	g := &guard{Transport: t, calls: make(chan raft.RPC), done: make(chan struct{}), acks: newAcks()}
 	go g.run()
 	return g
 }
@@ -56,6 +58,20 @@ func (g *guard) let(to stage, floor uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.stage, g.floor = max(g.stage, to), max(g.floor, floor)
+}
+
+// silence keeps what a leader sends from going out: it loses its followers, so
+// that raft answers within the lease whatever it still owes an answer.
+func (g *guard) silence() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.mute = true
+}
+
+func (g *guard) silent() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mute
 }
 
 // passes reports whether a call may come in.
@@ -130,6 +146,45 @@ func (g *guard) RequestPreVote(id raft.ServerID, to raft.ServerAddress, q *raft.
 		return errShut
 	}
 	return t.RequestPreVote(id, to, q, a)
+}
+
+// AppendEntries implements raft.Transport, and notes what is acknowledged.
+func (g *guard) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) error {
+	if g.silent() {
+		return errClosing
+	}
+	at := g.acks.moment()
+	err := g.Transport.AppendEntries(id, to, q, a)
+	if err == nil && a.Success && a.Term == q.Term {
+		g.acks.note(id, ack{q.Term, at})
+	}
+	return err
+}
+
+// AppendEntriesPipeline implements raft.Transport.
+func (g *guard) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {
+	if g.silent() {
+		return nil, errClosing
+	}
+	p, err := g.Transport.AppendEntriesPipeline(id, to)
+	if err != nil {
+		return nil, err
+	}
+	return pipe{p, g}, nil
+}
+
+// pipe is a pipeline through the guard.
+type pipe struct {
+	raft.AppendPipeline
+	guard *guard
+}
+
+// AppendEntries implements raft.AppendPipeline.
+func (p pipe) AppendEntries(q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	if p.guard.silent() {
+		return nil, errClosing
+	}
+	return p.AppendPipeline.AppendEntries(q, a)
 }
 
 // Close ends the guard and its transport.

@@ -66,6 +66,15 @@ func (n *network) cut(c *Node) {
 	n.wires[raft.ServerAddress(c.cfg.Addr)].DisconnectAll()
 }
 
+// part cuts two nodes' transports from each other.
+func (n *network) part(a, b *Node) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	x, y := raft.ServerAddress(a.cfg.Addr), raft.ServerAddress(b.cfg.Addr)
+	n.wires[x].Disconnect(y)
+	n.wires[y].Disconnect(x)
+}
+
 func (n *network) mend(c *Node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -108,12 +117,18 @@ type world struct {
 	copies map[string]string // directories that are copies of a node's, by id
 }
 
+// patience is how much of the bubble's time whatever a test waits for may take:
+// a wait without an end lets that time run on for ever, and the test hangs.
+const patience = time.Hour
+
 // inBubble runs a test in fake time with three nodes that agree, which are
 // closed at its end.
 func inBubble(t *testing.T, tune func(*Config, *Deps), f func(w *world, nodes []*Node)) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, ctx: t.Context(), dir: dir, net: newNet(), tune: tune}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		w := &world{t: t, ctx: ctx, dir: dir, net: newNet(), tune: tune}
 		defer w.end()
 		first := w.start("1")
 		if err := first.Bootstrap(); err != nil {

@@ -144,15 +144,13 @@ func (c *coalescer) finish(it *pending, ack session.Ack, err error) {
 	close(it.done)
 }
 
-// close lets no more pushes in and waits for those inside.
+// close lets no more pushes in; idle is closed when those inside are answered.
 func (c *coalescer) close() {
 	c.mu.Lock()
-	c.closed = true
-	if c.held == 0 {
+	defer c.mu.Unlock()
+	if c.closed = true; c.held == 0 {
 		close(c.idle)
 	}
-	c.mu.Unlock()
-	<-c.idle
 }
 
 // beat keeps the newest word of each device for the log.

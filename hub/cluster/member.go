@@ -258,7 +258,7 @@ func (n *Node) admitNode(ctx context.Context, body []byte) (bool, error) {
 			return false, fmt.Errorf("admit node %s: %w", j.ID, ErrTaken)
 		}
 		n.log.Info("node is replaced by one that is empty", "node", j.ID, "was", was.ID, "is", j.Server)
-		return false, errors.Join(errReplacing, raftError(n.raft.RemoveServer(was.ID, 0, memberTimeout).Error()))
+		return false, errors.Join(errReplacing, n.change(ctx, func() raft.IndexFuture { return n.raft.RemoveServer(was.ID, 0, memberTimeout) }))
 	case ok && recorded && known.Server == j.Server && known.Token != "" && known.Token != j.Token:
 		return false, nil // its start is vouched for first
 	}
@@ -275,16 +275,16 @@ func (n *Node) admitNode(ctx context.Context, body []byte) (bool, error) {
 	case votes && s.Address == addr:
 		return true, nil
 	case votes:
-		return true, raftError(n.raft.AddVoter(id, addr, 0, memberTimeout).Error())
+		return true, n.change(ctx, func() raft.IndexFuture { return n.raft.AddVoter(id, addr, 0, memberTimeout) })
 	case !ok || s.Address != addr:
 		n.log.Info("node joins", "node", j.ID, "addr", j.Raft)
-		return false, raftError(n.raft.AddNonvoter(id, addr, 0, memberTimeout).Error())
+		return false, n.change(ctx, func() raft.IndexFuture { return n.raft.AddNonvoter(id, addr, 0, memberTimeout) })
 	case len(n.voters()) >= MaxVoters:
 		return true, nil
 	case j.last+catchUp < n.raft.LastIndex():
 		return false, nil
 	}
-	return true, n.giveVote(j.ID)
+	return true, n.giveVote(ctx, j.ID)
 }
 
 // nodeAccount begins the name that the audit trail knows a node's own doing by.
@@ -317,7 +317,7 @@ func (n *Node) register(ctx context.Context) error {
 }
 
 // giveVote makes a node a voter.
-func (n *Node) giveVote(id string) error {
+func (n *Node) giveVote(ctx context.Context, id string) error {
 	s, ok := n.server(id)
 	if !ok {
 		return fmt.Errorf("promote node %s: %w", id, ErrUnknownNode)
@@ -328,8 +328,8 @@ func (n *Node) giveVote(id string) error {
 	if len(n.voters()) >= MaxVoters {
 		return fmt.Errorf("promote node %s: %d nodes vote already", id, MaxVoters)
 	}
-	if err := n.raft.AddVoter(s.ID, s.Address, 0, memberTimeout).Error(); err != nil {
-		return fmt.Errorf("promote node %s: %w", id, raftError(err))
+	if err := n.change(ctx, func() raft.IndexFuture { return n.raft.AddVoter(s.ID, s.Address, 0, memberTimeout) }); err != nil {
+		return fmt.Errorf("promote node %s: %w", id, err)
 	}
 	n.log.Info("node votes", "node", id)
 	return nil
@@ -350,7 +350,7 @@ func (n *Node) dropNode(ctx context.Context, id string) (uint64, error) {
 		err = state.DecodeDone(res)
 	}
 	if err == nil {
-		err = raftError(n.raft.RemoveServer(s.ID, 0, memberTimeout).Error())
+		err = n.change(ctx, func() raft.IndexFuture { return n.raft.RemoveServer(s.ID, 0, memberTimeout) })
 	}
 	if err != nil {
 		return 0, fmt.Errorf("remove node %s: %w", id, err)

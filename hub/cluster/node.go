@@ -30,8 +30,8 @@ type Node struct {
 	fsm    *fsm
 	ingest *coalescer
 	disk   *diskWatch
-	verify *verifier
 	guard  *guard
+	owed   *owed
 
 	lifeMu sync.Mutex // guards life
 	life   *life
@@ -55,10 +55,17 @@ type leadership struct {
 	ctx   context.Context // ends with the leadership
 	end   context.CancelFunc
 	ready chan struct{} // closed once all that earlier leaders committed is applied
+	// Set when ready is closed.
+	term   uint64
+	verify *verifier
 }
 
-// barrierTimeout bounds one try of a new leader to commit in its own term.
-const barrierTimeout = 10 * time.Second
+// barrierTimeout bounds one try of a new leader to have an entry of its own
+// taken into the log, barrierPause is the time between two tries.
+const (
+	barrierTimeout = 10 * time.Second
+	barrierPause   = 50 * time.Millisecond
+)
 
 var _ session.Hub = (*Node)(nil)
 
@@ -84,7 +91,7 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	if err := d.fill(cfg); err != nil {
 		return nil, err
 	}
-	n = &Node{cfg: cfg, deps: d, log: d.Log, failed: make(chan struct{})}
+	n = &Node{cfg: cfg, deps: d, log: d.Log, owed: newOwed(), failed: make(chan struct{})}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.disk = newDiskWatch(cfg.Dir, cfg.DiskFloor, d)
 	n.fsm = newFSM(d.State, n.fail)
@@ -124,7 +131,6 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	if err := n.fsm.restore; err != nil {
 		return nil, errors.Join(err, n.raft.Shutdown().Error())
 	}
-	n.verify = newVerifier(n.raft)
 	n.ingest = newCoalescer(n)
 	n.spawn(func() { n.watchLeadership(notify) })
 	n.spawn(func() { n.disk.run(n.ctx, n.yield) })
@@ -274,11 +280,21 @@ func (n *Node) watchLeadership(notify <-chan bool) {
 // lead does a new leader's first duties: to apply all that was committed before
 // it, and to be found.
 func (n *Node) lead(l *leadership) {
-	for n.raft.Barrier(barrierTimeout).Error() != nil {
-		if l.ctx.Err() != nil || n.raft.State() != raft.Leader {
+	for {
+		// The term holds for the barrier when it is the same behind it.
+		l.term = n.raft.CurrentTerm()
+		_, err := await(l.ctx, n, func() raft.Future { return n.raft.Barrier(barrierTimeout) })
+		if err == nil && n.raft.CurrentTerm() == l.term {
+			break
+		}
+		// Raft refuses at once while leadership is handed over.
+		select {
+		case <-l.ctx.Done():
 			return
+		case <-time.After(barrierPause):
 		}
 	}
+	l.verify = n.verifierOf(l)
 	close(l.ready)
 	n.spawn(func() { n.auditing(l) })
 	if err := n.register(l.ctx); err != nil && l.ctx.Err() == nil {
@@ -302,10 +318,7 @@ func (n *Node) fresh(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := n.verify.check(ctx); err != nil {
-		return raftError(err)
-	}
-	return nil
+	return l.verify.check(ctx)
 }
 
 // raftError turns raft's errors into the session's. Where raft does not know
@@ -319,7 +332,7 @@ func raftError(err error) error {
 		return fmt.Errorf("%w: %w", session.ErrBusy, err)
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipLost),
 		errors.Is(err, raft.ErrAbortedByRestore), errors.Is(err, raft.ErrRaftShutdown),
-		errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, errFailed):
+		errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, errFailed), errors.Is(err, errClosing):
 		return fmt.Errorf("%w: %w", session.ErrNoLeader, err)
 	}
 	return err
@@ -396,22 +409,45 @@ func (n *Node) Bucket(ctx context.Context, c session.Caller, b digest.Bucket) ([
 	return n.deps.State.Bucket(c, b)
 }
 
-// Close stops the node: it takes no more pushes, hands leadership over, stops
-// raft and closes the state.
+// Close stops the node: it takes no more pushes and commands, lets those that it
+// took be answered, hands leadership over, stops raft and closes the state. What
+// the others do not let it commit it gives up with its leadership, a few times
+// the election timeout later at most.
 func (n *Node) Close() error {
 	n.closed.Do(func() {
 		n.ingest.close()
-		var errs []error
+		n.owed.shut()
+		answered := n.answered(n.cfg.Election)
 		if n.Leads() && len(n.voters()) > 1 {
 			if err := n.raft.LeadershipTransfer().Error(); err != nil {
 				n.log.Warn("leadership was not handed over", "err", err)
 			}
 		}
+		if !answered {
+			n.guard.silence()
+			<-n.ingest.idle
+			<-n.owed.idle
+		}
 		n.stop()
-		errs = append(errs, n.raft.Shutdown().Error())
+		errs := []error{n.raft.Shutdown().Error()}
 		n.work.Wait()
 		errs = append(errs, n.deps.release())
 		n.closeE = errors.Join(errs...)
 	})
 	return n.closeE
+}
+
+// answered waits until nothing is owed an answer, and reports whether that came
+// about in time.
+func (n *Node) answered(within time.Duration) bool {
+	t := time.NewTimer(within)
+	defer t.Stop()
+	for _, idle := range []chan struct{}{n.ingest.idle, n.owed.idle} {
+		select {
+		case <-idle:
+		case <-t.C:
+			return false
+		}
+	}
+	return true
 }

@@ -64,7 +64,9 @@ func burn(t *testing.T, seed uint64, length time.Duration, l lie) (f *fire, wron
 		drives: map[string]*drive{}, alive: map[string]*Node{}, dead: map[string]bool{}, out: map[string]bool{}, faults: map[string]int{}}
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		f.world = &world{t: t, ctx: t.Context(), dir: dir, net: newNet(), tune: f.tune}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		f.world = &world{t: t, ctx: ctx, dir: dir, net: newNet(), tune: f.tune}
 		defer f.put()
 		for range 3 {
 			f.add()
