@@ -115,7 +115,7 @@ func TestAHaltedLeaderAnswersNoStaleRead(t *testing.T) {
 		next := w.leader(nodes[1], nodes[2])
 		w.write([]*Node{next}, []*pen{p}, 1).Wait()
 		if !old.Leads() {
-			t.Fatal("the halted leader noticed it: the test shows nothing")
+			w.t.Fatal("the halted leader noticed it: the test shows nothing")
 		}
 		w.readStale(old, p, h.resume)
 		w.net.mend(old)
@@ -135,7 +135,7 @@ func TestANodeWithoutAVoteProvesNothing(t *testing.T) {
 		mute.guard.let(open, 0)
 		s := mute.self()
 		if err := old.raft.AddNonvoter(s.ID, s.Address, 0, 0).Error(); err != nil {
-			t.Fatal(err)
+			w.t.Fatal(err)
 		}
 		w.until("the new node to catch up", func() bool { return mute.raft.AppliedIndex() == old.raft.AppliedIndex() })
 		for _, a := range []*Node{old, mute} {
@@ -146,7 +146,7 @@ func TestANodeWithoutAVoteProvesNothing(t *testing.T) {
 		next := w.leader(nodes[1], nodes[2])
 		w.write([]*Node{next}, []*pen{p}, 1).Wait()
 		if !old.Leads() {
-			t.Fatal("the leader that was left noticed it: the test shows nothing")
+			w.t.Fatal("the leader that was left noticed it: the test shows nothing")
 		}
 		w.readStale(old, p, func() {})
 		w.net.mend(old)
@@ -169,7 +169,7 @@ func TestAQuestionOutlivesAMemberThatGoes(t *testing.T) {
 			}
 		}
 		if err := l.RemoveNode(w.ctx, rest[0].ID()); err != nil {
-			t.Fatal(err)
+			w.t.Fatal(err)
 		}
 		w.until("two members", func() bool { return len(l.voters()) == 2 })
 		w.net.cut(rest[1])
@@ -178,7 +178,7 @@ func TestAQuestionOutlivesAMemberThatGoes(t *testing.T) {
 		synctest.Wait()
 		s, _ := l.server(rest[1].ID())
 		if err := l.raft.RemoveServer(s.ID, 0, 0).Error(); err != nil {
-			t.Fatal(err)
+			w.t.Fatal(err)
 		}
 		select {
 		case err := <-done:
@@ -213,7 +213,7 @@ func TestALeaderThatHandsOverBegins(t *testing.T) {
 		go func() { handed <- l.handOver(w.ctx, nil) }()
 		synctest.Wait()
 		if l.raft.Barrier(0).Error() == nil {
-			t.Fatal("leadership is not being handed over: the test shows nothing")
+			w.t.Fatal("leadership is not being handed over: the test shows nothing")
 		}
 		again := &leadership{ready: make(chan struct{})}
 		again.ctx, again.end = context.WithCancel(w.ctx)
