@@ -66,12 +66,5 @@ func (s *Store) NewEpoch() error {
 		return err
 	}
 	defer s.end()
-	parted := s.st.Confirmed.Seq
-	if r := s.receipt; r.Sig != nil && r.Tip.Seq > parted {
-		if own, ok, err := s.journal.TipAt(r.Tip.Seq); err != nil || !ok || own != r.Tip {
-			return fmt.Errorf("new epoch: %w", errors.Join(ErrReceipt, err))
-		}
-		parted = r.Tip.Seq
-	}
-	return s.rechain(parted)
+	return s.rechain(s.held())
 }

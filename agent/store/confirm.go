@@ -148,7 +148,7 @@ func (s *Store) Confirm(r session.Receipt, verdicts []session.Verdict, clock cha
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.receipt = r
+	s.receipt, s.proven = r, r.Tip
 	return s.confirm(r.Tip, refused, clock)
 }
 

@@ -84,8 +84,8 @@ type cutter struct {
 
 	told  map[string]map[schema.Key]schema.Value // what was confirmed, by sheet
 	doubt []Edit                                 // a save that was neither confirmed nor refused
-	away  bool                                   // the hub alone has some of it: entries of earlier epochs, or pruned
 	meta  string
+	safe  uint64 // entries that the page called safe
 }
 
 // image is the content of Badger's files at one moment.
@@ -169,7 +169,7 @@ func (c *cutter) run() {
 	}
 	c.sim.CutAfter(-1)
 	drain(c.t, &c.hub, c.s)
-	c.check(true)
+	c.check()
 	if err := c.s.Close(); err != nil {
 		c.fail("close: %v", err)
 	}
@@ -192,12 +192,10 @@ func (c *cutter) step() {
 		if _, err = l.sync(s); errors.Is(err, errLost) {
 			err = nil
 		}
-	case n < 92:
-		c.away = true
-		err = s.Rechain(s.Confirmed().Seq)
+		c.safe = max(c.safe, s.Status().Safe)
 	case n < 94:
-		c.away = true
-		err = s.Prune(s.Confirmed().Seq)
+		st := s.Status()
+		err = s.Rechain(st.Tip - st.Pending)
 	case n < 95:
 		_, err = s.Verify(true)
 	case n < 97:
@@ -263,7 +261,7 @@ func (c *cutter) cut() {
 	if c.s.Status().Rebuilt != "" {
 		c.tally.rebuilt++
 	}
-	c.check(false)
+	c.check()
 }
 
 // restore makes Badger's files what a cut may leave of them.
@@ -350,7 +348,7 @@ func (c *cutter) remains(name string, how int) (b []byte, ok bool) {
 }
 
 // check holds the store against what the page was told and what the hub holds.
-func (c *cutter) check(drained bool) {
+func (c *cutter) check() {
 	v, err := c.s.Verify(false)
 	if err != nil || len(v.Problems) > 0 {
 		c.fail("verify: %v %v", err, v.Problems)
@@ -364,6 +362,9 @@ func (c *cutter) check(drained bool) {
 		confirmed.Seq > 0 && c.hub.chains[st.Chain].tips[confirmed.Seq] != confirmed {
 		c.fail("it says that %d entries are safe, receipt %d; the hub holds %d", confirmed.Seq, st.Receipt.Tip.Seq, held)
 	}
+	if st.Safe < c.safe {
+		c.fail("%d entries were called safe, now %d are", c.safe, st.Safe)
+	}
 	if b, err := c.s.Meta("m"); err != nil || c.meta != "" && string(b) != c.meta {
 		// One that was under way may be there; it is a number as well.
 		if _, perr := strconv.ParseUint(string(b), 10, 64); err != nil || perr != nil {
@@ -374,13 +375,10 @@ func (c *cutter) check(drained bool) {
 	if c.doubt != nil {
 		c.settle()
 	}
-	if c.away && !drained {
-		// What the hub alone has comes with the next session: have it.
-		for range 4 {
-			l := &link{hub: &c.hub, device: c.s.o.Device, now: c.now.Unix()}
-			if _, err := l.sync(c.s); err != nil {
-				c.fail("sync: %v; differing: %v", err, c.differing())
-			}
+	if c.rnd.IntN(4) == 0 {
+		l := &link{hub: &c.hub, device: c.s.o.Device, now: c.now.Unix()}
+		if _, err := l.sync(c.s); err != nil {
+			c.fail("sync: %v; differing: %v", err, c.differing())
 		}
 	}
 	for id, fields := range c.told {

@@ -67,7 +67,7 @@ func (s *Store) Days() (Days, error) {
 	waiting := map[schema.Date]bool{}
 	for k := range s.pending {
 		scope, kind, id := k.parts()
-		if scope != "" {
+		if scope != "" || !s.waiting(k) {
 			continue
 		}
 		day, ok := schema.Date(0), false
@@ -204,7 +204,7 @@ func (s *Store) Day(day schema.Date, own Receipts) ([]Kept, error) {
 				continue
 			}
 			s.mu.RLock()
-			k.Pending = len(s.pending[keyOf(s.own(d.Scope), d.Kind, d.ID)]) > 0
+			k.Pending = s.waiting(keyOf(s.own(d.Scope), d.Kind, d.ID))
 			s.mu.RUnlock()
 			out = append(out, k)
 		}

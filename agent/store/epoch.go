@@ -10,7 +10,6 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"shangu/sync/change"
-	"shangu/sync/digest"
 	"shangu/sync/frame"
 	"shangu/sync/journal"
 	"shangu/sync/session"
@@ -48,9 +47,10 @@ func (s *Store) Rewind(tip frame.Tip) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.receipt = session.Receipt{}
+	s.receipt, s.proven = session.Receipt{}, frame.Genesis(s.ident.chain())
 	if len(left) > 0 {
 		s.receipt = left[len(left)-1]
+		s.proven = s.receipt.Tip
 	}
 	b := s.batch()
 	if err := b.setTable(table); err != nil {
@@ -62,14 +62,8 @@ func (s *Store) Rewind(tip frame.Tip) error {
 
 // tableAt is the pack table as of an entry, from the journal.
 func (s *Store) tableAt(seq uint64) (*frame.Table, error) {
-	table, from := frame.NewTable(), uint64(1)
-	if s.base.Epoch == s.ident.Epoch && s.base.Seq <= seq && s.base.Seq > 0 {
-		if err := table.UnmarshalBinary(s.base.Table); err != nil {
-			return nil, err
-		}
-		from = s.base.Seq + 1
-	}
-	err := readEntries(s.journal, from, seq, func(e *change.Entry, _ []byte) error {
+	table := frame.NewTable()
+	err := readEntries(s.journal, 1, seq, func(e *change.Entry, _ []byte) error {
 		table.Observe(e)
 		return nil
 	})
@@ -143,9 +137,6 @@ func (s *Store) oldest(k docKey) uint64 {
 func (s *Store) catchUp() error {
 	tip := s.journal.Tip()
 	if change.ChainID(s.st.Chain) != s.ident.chain() {
-		if first := s.journal.First(); first > 1 {
-			return fmt.Errorf("%w: they are of an earlier epoch, and this one begins at entry %d", errForeign, first)
-		}
 		return s.adopt()
 	}
 	own, ok, err := s.journal.TipAt(s.st.Confirmed.Seq)
@@ -192,101 +183,16 @@ func (s *Store) catchUp() error {
 	return s.refreshAll(s.batch(), slices.Collect(maps.Keys(late)))
 }
 
-// rebuild makes the documents anew from the journal; the hub's come again with
-// the next session. why is nil for a new store.
-func (s *Store) rebuild(why error) error {
-	if why != nil {
-		s.o.Log.Warn("documents are rebuilt from the journal", "cause", why)
-		s.rebuilt = why.Error()
-	}
-	s.broken = nil // what failed were the documents that go now
-	if err := s.db.DropAll(); err != nil {
-		return errors.Join(why, err)
-	}
-	if why == nil && s.journal.Tip().Seq > 0 {
-		s.rebuilt = "the documents were missing"
-	}
-	confirmed, err := s.oldestTip()
-	if err != nil {
-		return err
-	}
-	s.conf, s.view, s.seen, s.pending = digest.Set{}, digest.Set{}, tally{}, pending{}
-	s.table, s.names, s.aux = frame.NewTable(), 0, nil
-	s.st = state{Format: stateFormat, Chain: hexBytes(s.ident.chain()), Confirmed: confirmed, Hole: s.rebuilt != "" || len(s.ident.Aside) > 0 || s.ident.Safe > 0}
-	if s.table, err = s.tableAt(confirmed.Seq); err != nil {
-		return err
-	}
-	return s.repend(s.batch())
-}
-
-// oldestTip is where a rebuild begins: the chain's beginning, or where Prune cut
-// it.
-func (s *Store) oldestTip() (frame.Tip, error) {
-	seq := s.journal.First() - 1
-	if seq > 0 && s.base.Epoch == s.ident.Epoch {
-		seq = max(seq, s.base.Seq)
-	}
-	tip, ok, err := s.journal.TipAt(seq)
-	if err == nil && !ok {
-		err = fmt.Errorf("%w: no entry %d", ErrDamaged, seq)
-	}
-	return tip, err
-}
-
-// Prune lets go of entries up to horizon, all of which the hub holds and its
-// backups too, as far as whole segments of the journal go, and of the journals
-// of earlier epochs. After it, Rewind reaches back to the horizon and no further.
-func (s *Store) Prune(horizon uint64) error {
-	if err := s.begin(); err != nil {
-		return err
-	}
-	defer s.end()
-	if horizon > s.st.Confirmed.Seq {
-		return fmt.Errorf("prune up to entry %d: %w: %d are confirmed", horizon, ErrReceipt, s.st.Confirmed.Seq)
-	}
-	table, err := s.tableAt(horizon)
-	if err != nil {
-		return fmt.Errorf("prune: %w", err)
-	}
-	names, err := table.MarshalBinary()
-	if err != nil {
-		return fmt.Errorf("prune: %w", err)
-	}
-	// What a rebuild starts from is there before what it replaces goes.
-	next := base{Epoch: s.ident.Epoch, Seq: horizon, Table: names}
-	if err := s.files.write(fileBase, next); err != nil {
-		return fmt.Errorf("prune: %w", err)
-	}
-	s.base = next
-	if err := s.journal.DropBefore(horizon + 1); err != nil {
-		return fmt.Errorf("prune: %w", err)
-	}
-	if len(s.ident.Aside) == 0 {
-		return nil
-	}
-	for _, epoch := range s.ident.Aside {
-		if err := s.files.fs.Remove(s.files.journal(epoch)); err != nil {
-			return fmt.Errorf("prune: %w", err)
-		}
-	}
-	ident := s.ident
-	ident.Aside = nil
-	if err := s.files.write(fileEpoch, ident); err != nil {
-		return fmt.Errorf("prune: %w", err)
-	}
-	s.mu.Lock()
-	s.ident = ident
-	s.mu.Unlock()
-	return nil
-}
-
 // adopt puts the documents of an earlier chain under the present one: what was
-// confirmed stays, what is pending is in the new journal.
+// confirmed is there in the end, what is pending is in the new journal.
 func (s *Store) adopt() error {
 	if err := s.dropViews(); err != nil {
 		return err
 	}
 	s.view, s.seen, s.pending = maps.Clone(s.conf), s.st.Tally.clone(), pending{}
+	if err := s.inherit(); err != nil {
+		return err
+	}
 	b := s.batch()
 	chain := s.ident.chain()
 	s.st.Chain, s.st.Confirmed, s.st.Applied = hexBytes(chain), frame.Genesis(chain), 0
@@ -371,7 +277,7 @@ func (s *Store) SetDevice(device [16]byte) error {
 		return fmt.Errorf("new epoch: %w", err)
 	}
 	s.o.Device = device
-	return s.rechain(s.st.Confirmed.Seq)
+	return s.rechain(s.held())
 }
 
 // rechain: the new journal is written whole, then the epoch file names it; from
@@ -415,6 +321,7 @@ func (s *Store) succeed(safe uint64) (next identity, err error) {
 	}
 	next.Safe += safe
 	next.Aside = append(slices.Clone(s.ident.Aside), s.ident.Epoch)
+	next.Parted = append(slices.Clone(s.ident.Parted), parted{s.ident.Epoch, hexBytes(s.ident.chain()), safe})
 	next.Epoch, err = mint(s.o.Rand)
 	return next, err
 }
@@ -469,7 +376,7 @@ func (s *Store) moveTo(next identity, parted uint64, entries []*change.Entry) er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	closed := s.journal
-	s.ident, s.journal, s.receipt = next, j, session.Receipt{}
+	s.ident, s.journal, s.receipt, s.proven = next, j, session.Receipt{}, frame.Genesis(chain)
 	if s.db == nil {
 		return nil // Open goes on to the documents
 	}

@@ -24,7 +24,6 @@ const (
 	fileEpoch   = "epoch.json"
 	fileBoot    = "boot.json"
 	fileHome    = "school.json"
-	fileBase    = "names.json"
 	fileClosed  = "closed.json"
 	fileLock    = "store.lock"
 	fileBallast = "ballast"
@@ -54,6 +53,9 @@ type identity struct {
 	Safe uint64 `json:"safe"`
 	// Aside are earlier epochs whose journals are kept.
 	Aside []hexBytes `json:"aside,omitempty"`
+	// Parted says where the chains of epochs in Aside ended. Of those that
+	// v0.3.0 left it says nothing: see earlier.
+	Parted []parted `json:"parted,omitempty"`
 }
 
 func (i identity) chain() change.ChainID { return frame.ChainOf(i.Device, i.Epoch) }
@@ -73,14 +75,6 @@ type boot struct {
 
 type home struct {
 	School string `json:"school"`
-}
-
-// base is the pack table as of the horizon of Prune, from where it can be
-// brought up to any later entry.
-type base struct {
-	Epoch hexBytes `json:"epoch"`
-	Seq   uint64   `json:"seq"` // last entry that the table has seen
-	Table []byte   `json:"table"`
 }
 
 // files reads and writes small durable files.

@@ -88,9 +88,13 @@ func (s *Store) fold(d *change.Doc, seqs []uint64, entries map[uint64]*change.En
 	return d
 }
 
-// merge applies one own entry.
+// merge applies one own entry of the present chain.
 func (s *Store) merge(d *change.Doc, e *change.Entry, clock change.Clock) *change.Doc {
-	chain := s.ident.chain()
+	return mergeOwn(d, s.ident.chain(), e, clock)
+}
+
+// mergeOwn applies one own entry, unless the document holds it.
+func mergeOwn(d *change.Doc, chain change.ChainID, e *change.Entry, clock change.Clock) *change.Doc {
 	if contains(d, chain, e.Seq) {
 		return d
 	}

@@ -114,14 +114,24 @@ func (s *Store) Status() Status {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	tip := s.journal.Tip().Seq
+	tip, held := s.journal.Tip().Seq, s.held()
 	return Status{
 		School: s.home, Device: s.ident.Device, Epoch: s.ident.Epoch, Chain: s.ident.chain(),
-		Tip: tip, Pending: tip - s.st.Confirmed.Seq, Safe: s.ident.Safe + s.st.Confirmed.Seq,
+		Tip: tip, Pending: tip - held, Safe: s.ident.Safe + held,
 		Quarantined: s.seen.Quarantined, Conflicts: s.seen.Conflicts,
 		Docs: s.seen.total(), Kinds: maps.Clone(s.seen.Kinds), Cursor: s.st.Cursor, Receipt: s.receipt,
 		DiskFree: free, DiskLow: err == nil && free < s.o.MinFree, Boot: s.boot, Rebuilt: s.rebuilt, Failure: s.failure, Broken: s.broken,
 	}
+}
+
+// held is the last entry that the hub gave a receipt for. Documents that fell
+// back at a power cut may not have heard of it yet.
+func (s *Store) held() uint64 { return max(s.st.Confirmed.Seq, s.proven.Seq) }
+
+// waiting reports whether a document has entries without a receipt.
+func (s *Store) waiting(k docKey) bool {
+	seqs := s.pending[k]
+	return len(seqs) > 0 && seqs[len(seqs)-1] > s.held()
 }
 
 // Heartbeat reads the clocks and how the store stands.

@@ -189,25 +189,30 @@ func (s *Store) allReceipts() (Receipts, error) {
 		if chain.UnmarshalText([]byte(name)) != nil {
 			continue // put aside
 		}
-		id := change.ChainID(chain)
-		j := s.receipts
-		if j == nil || j.Chain() != id {
-			if j, err = journal.Open(s.files.receipts(id), id, s.receiptOptions()); errors.Is(err, journal.ErrMissing) {
-				continue
-			}
-			if err != nil {
-				return nil, fmt.Errorf("read receipts: %w", err)
-			}
-		}
-		out[id], err = readReceipts(j)
-		if j != s.receipts {
-			err = errors.Join(err, j.Close())
+		rs, err := s.receiptsOf(change.ChainID(chain))
+		if errors.Is(err, journal.ErrMissing) {
+			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read receipts: %w", err)
 		}
+		out[change.ChainID(chain)] = rs
 	}
 	return out, nil
+}
+
+// receiptsOf reads the receipts of one chain. It fails with journal.ErrMissing
+// when there never were any. The caller holds w.
+func (s *Store) receiptsOf(chain change.ChainID) (rs []session.Receipt, err error) {
+	if s.receipts != nil && s.receipts.Chain() == chain {
+		return readReceipts(s.receipts)
+	}
+	j, err := journal.Open(s.files.receipts(chain), chain, s.receiptOptions())
+	if err != nil {
+		return nil, err
+	}
+	rs, err = readReceipts(j)
+	return rs, errors.Join(err, j.Close())
 }
 
 // For returns the receipt that covers an entry: the first one given for it.

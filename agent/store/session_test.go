@@ -11,7 +11,6 @@ import (
 
 	"shangu/schema"
 	"shangu/sync/disk"
-	"shangu/sync/frame"
 	"shangu/sync/session"
 )
 
@@ -57,60 +56,6 @@ func TestSaveSyncAndSee(t *testing.T) {
 	drain(t, &h, a, b)
 	if st := b.Status(); st.Conflicts != 1 {
 		t.Fatalf("edits of what both have made a conflict: %+v", st)
-	}
-}
-
-// What the hub's backups hold may go; the store is rebuilt from what is left,
-// and goes back behind nothing that was let go.
-func TestPrune(t *testing.T) {
-	h := newModelHub()
-	s := open(t, t.TempDir(), Options{SegmentSize: 4 << 10})
-	if err := s.SetHome(homeSchool); err != nil {
-		t.Fatal(err)
-	}
-	for day := range 100 {
-		save(t, s, sheet(day, 1, 4, 5))
-	}
-	if err := s.Prune(1); !errors.Is(err, ErrReceipt) {
-		t.Fatalf("let go of what the hub does not hold: %v", err)
-	}
-	drain(t, &h, s)
-	kept := h.backup()
-	for day := range 30 {
-		save(t, s, sheet(day, 2, 4))
-	}
-	drain(t, &h, s)
-	before := diskUse(t, s.files.dir)
-	if err := s.Prune(90); err != nil {
-		t.Fatal(err)
-	}
-	if s.journal.First() < 20 || diskUse(t, s.files.dir) >= before {
-		t.Fatal("nothing was let go")
-	}
-	s = reopen(t, s)
-	drain(t, &h, s)
-	// The documents are lost.
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(filepath.Join(s.files.dir, dirDocs)); err != nil {
-		t.Fatal(err)
-	}
-	s = open(t, s.files.dir, s.o)
-	if st := s.Status(); st.Rebuilt == "" || st.Pending != 40 {
-		t.Fatalf("%+v", st)
-	}
-	save(t, s, sheet(200, 1))
-	drain(t, &h, s)
-	// The hub comes back from a backup that is not older than the horizon.
-	h = kept
-	save(t, s, sheet(201, 1))
-	drain(t, &h, s)
-	if n := len(h.chains[s.ident.chain()].tips) - 1; n != 132 {
-		t.Fatalf("the hub has %d entries", n)
-	}
-	if err := s.Rewind(frame.Tip{Seq: 3}); !errors.Is(err, ErrReceipt) {
-		t.Fatal(err)
 	}
 }
 

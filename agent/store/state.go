@@ -30,6 +30,10 @@ type state struct {
 	// until digests have been compared.
 	Hole bool `json:"hole,omitempty"`
 
+	// Unfinished: a rebuild is under way, and was not done when a crash left
+	// this. It begins again.
+	Unfinished bool `json:"unfinished,omitempty"`
+
 	// What the other keys come to together. A power cut may keep a later
 	// transaction and lose an earlier one: then they do not agree.
 	Root  []byte `json:"root"`  // digest of the confirmed documents
@@ -111,6 +115,9 @@ func (s *Store) load() (ok bool, err error) {
 		s.st, s.stateSum, ok = *st, sum, true
 		if s.conf, err = readBuckets(txn); err != nil {
 			return err
+		}
+		if st.Unfinished {
+			return fmt.Errorf("%w: a rebuild was not finished", errForeign)
 		}
 		if err := s.loadTable(txn); err != nil {
 			return err

@@ -127,12 +127,12 @@ type Store struct {
 	table    *frame.Table // pack table as of st.Confirmed
 	names    int          // its names that Badger has
 	aux      []byte       // the rest of it that Badger has
-	base     base         // where the table can be rebuilt from
 	pending  pending
 	conf     digest.Set // of the confirmed documents
 	view     digest.Set // of what readers see
 	seen     tally      // of what readers see
 	receipt  session.Receipt
+	proven   frame.Tip        // of the last receipt that the journal bears out. What is confirmed may be behind it, after a power cut
 	receipts *journal.Journal // of the present chain; nil while it has none. Guarded by w
 
 	closed   *closed  // by the start before, and untouched since; nil: who knows
@@ -201,7 +201,7 @@ func (s *Store) open() error {
 	}
 	if s.o.Device != ([16]byte{}) && s.ident.Device != hexBytes(s.o.Device) {
 		s.o.Log.Warn("store was written by another device; it gets a new epoch")
-		return s.rechain(s.st.Confirmed.Seq)
+		return s.rechain(s.held())
 	}
 	return nil
 }
@@ -220,7 +220,7 @@ func (s *Store) openFiles() error {
 	}
 	var b boot
 	var h home
-	for name, v := range map[string]any{fileBoot: &b, fileHome: &h, fileBase: &s.base} {
+	for name, v := range map[string]any{fileBoot: &b, fileHome: &h} {
 		if _, err := s.files.read(name, v); err != nil {
 			return err
 		}
@@ -244,6 +244,10 @@ func (s *Store) journalOptions() journal.Options {
 func (s *Store) openJournal() (err error) {
 	dir, chain := s.files.journal(s.ident.Epoch), s.ident.chain()
 	s.journal, err = journal.Open(dir, chain, s.journalOptions())
+	if err == nil && s.journal.First() > 1 {
+		err = fmt.Errorf("%w: entries before %d are missing", journal.ErrDamaged, s.journal.First())
+		err, s.journal = errors.Join(err, s.journal.Close()), nil
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -273,6 +277,9 @@ func (s *Store) openJournal() (err error) {
 
 // openDocs opens Badger and brings it up to the journal.
 func (s *Store) openDocs() error {
+	if err := s.prove(); err != nil {
+		return err
+	}
 	deaths, err := s.openMarker()
 	if err != nil {
 		return err

@@ -29,8 +29,8 @@ var (
 	ErrChain = errors.New("journal: files of another chain")
 	// ErrMissing: there is no journal in the directory.
 	ErrMissing = errors.New("journal: no segment")
-	// ErrDropped: the entries asked for are before the oldest segment.
-	ErrDropped = errors.New("journal: entries were dropped")
+	// ErrBefore: the entries asked for are before the oldest segment.
+	ErrBefore = errors.New("journal: entries before the oldest segment")
 	// ErrTooLarge: a batch over MaxBatch.
 	ErrTooLarge = errors.New("journal: batch too large")
 	// ErrClosed: the journal was closed.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"sort"
 
 	"shangu/sync/disk"
@@ -89,7 +88,7 @@ func (c *cursor) next(first uint64) (r record, ok bool, err error) {
 
 // Read calls f for the durable entries from seq on, each in its canonical bytes,
 // which are valid during the call, until f returns false. It sees what was
-// durable when it began, and holds up no save. It fails with ErrDropped,
+// durable when it began, and holds up no save. It fails with ErrBefore,
 // ErrDamaged or the disk's error.
 func (j *Journal) Read(from uint64, f func(seq uint64, entry []byte) bool) error {
 	err := j.scan(from, false, func(seq uint64, e []byte, _ frame.Tip) bool { return f(seq, e) })
@@ -100,7 +99,7 @@ func (j *Journal) Read(from uint64, f func(seq uint64, entry []byte) bool) error
 }
 
 // TipAt returns the chain's tip at seq; ok is false when the journal does not
-// reach there, or no longer does. In the newest segment it costs the hashing of
+// reach there. In the newest segment it costs the hashing of
 // 32 KiB, in an older one of that segment.
 func (j *Journal) TipAt(seq uint64) (tip frame.Tip, ok bool, err error) {
 	j.mu.Lock()
@@ -154,34 +153,6 @@ func (j *Journal) Verify(check func(seq uint64, entry []byte) error) error {
 	return nil
 }
 
-// DropBefore removes segments whose entries all come before seq. The segment
-// that is written to stays.
-func (j *Journal) DropBefore(seq uint64) error {
-	j.mu.Lock()
-	n := 0
-	for n+1 < len(j.segments) && j.segments[n+1].first <= seq {
-		n++
-	}
-	drop := slices.Clone(j.segments[:n])
-	j.segments = slices.Clone(j.segments[n:])
-	j.mu.Unlock()
-	for _, s := range drop {
-		if err := j.opts.FS.Remove(filepath.Join(j.dir, s.name())); err != nil {
-			return fmt.Errorf("drop from journal: %w", err)
-		}
-		if err := j.opts.FS.Remove(filepath.Join(j.dir, s.name()+tornSuffix)); err != nil {
-			return fmt.Errorf("drop from journal: %w", err)
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	if err := j.opts.FS.SyncDir(j.dir); err != nil {
-		return fmt.Errorf("drop from journal: %w", err)
-	}
-	return nil
-}
-
 // scan calls f for every durable entry from seq on, with the tip before it if
 // hash is set, until f returns false.
 func (j *Journal) scan(from uint64, hash bool, f func(seq uint64, entry []byte, before frame.Tip) bool) error {
@@ -192,7 +163,7 @@ func (j *Journal) scan(from uint64, hash bool, f func(seq uint64, entry []byte, 
 		return nil
 	}
 	if from == 0 || from < segments[0].first {
-		return fmt.Errorf("%w: %d, the oldest is %d", ErrDropped, from, segments[0].first)
+		return fmt.Errorf("%w: %d, the oldest is %d", ErrBefore, from, segments[0].first)
 	}
 	i := sort.Search(len(segments), func(i int) bool { return segments[i].first > from }) - 1
 	var before frame.Tip // of the segment at hand, from the one before it

@@ -2,8 +2,40 @@ package journal
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
+
+	"shangu/sync/change"
 )
+
+// ChainIn says whose entries a directory holds, by the first of its segments
+// whose header is whole. Of o it uses FS.
+func ChainIn(dir string, o Options) (chain change.ChainID, err error) {
+	o = o.withDefaults()
+	names, err := o.FS.List(dir)
+	if err != nil {
+		return chain, fmt.Errorf("name chain: %w", err)
+	}
+	for _, name := range names {
+		if _, ok := parseName(name); !ok {
+			continue
+		}
+		f, err := o.FS.Open(filepath.Join(dir, name), false)
+		if err != nil {
+			return chain, fmt.Errorf("name chain: %w", err)
+		}
+		b := make([]byte, headerSealed)
+		n, err := f.ReadAt(b, 0)
+		f.Close()
+		if err != nil && err != io.EOF {
+			return chain, fmt.Errorf("name chain: %w", err)
+		}
+		if h, ok := parseHeader(b[:n]); ok {
+			return h.chain, nil
+		}
+	}
+	return chain, fmt.Errorf("name chain: %w in %s", ErrMissing, dir)
+}
 
 // Salvage calls f for every entry that can still be read from a
 // damaged journal, in order of seq, and changes nothing. Where a record is not
