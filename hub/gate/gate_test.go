@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -220,6 +221,71 @@ func TestTicketsWorkOnEveryNodeAndAfterRestart(t *testing.T) {
 	yesB, noB := b.resumed()
 	if yesA != 1 || noA != 1 || yesB != 1 || noB != 0 {
 		t.Errorf("node a: %d resumed, %d not; node b: %d, %d", yesA, noA, yesB, noB)
+	}
+}
+
+// A line that breaks off in a handshake costs no ticket; a ticket that the hub
+// finds fault with is dropped, and the next session does without.
+func TestTicketsOutliveTheLine(t *testing.T) {
+	d := newDistrict(t)
+	n := d.open()
+	v := d.enrolled(n, schoolA)
+	session := func(way func(*link.Config)) error {
+		l := v.link(way, n.url)
+		_, err := l.Exchange(t.Context(), v.hello())
+		return errors.Join(err, l.Rest())
+	}
+	if err := session(nil); err != nil {
+		t.Fatal(err)
+	}
+	broken := func(c *link.Config) {
+		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go func() {
+				io.ReadFull(far, make([]byte, 100))
+				far.Close()
+			}()
+			return near, nil
+		}
+	}
+	if err := session(broken); !errors.Is(err, link.ErrNoAnswer) {
+		t.Fatalf("over a broken line: %v", err)
+	}
+	if err := session(nil); err != nil {
+		t.Fatal(err)
+	}
+	if yes, no := n.resumed(); yes != 1 || no != 1 {
+		t.Errorf("after a broken handshake: %d sessions resumed, %d not", yes, no)
+	}
+	b, err := os.ReadFile(v.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept map[string]json.RawMessage
+	var state []byte
+	if err := errors.Join(json.Unmarshal(b, &kept), json.Unmarshal(kept["session"], &state)); err != nil {
+		t.Fatal(err)
+	}
+	state[headSize-1] ^= 1 // the secret's last byte
+	if kept["session"], err = json.Marshal(state); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = json.Marshal(kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(v.state, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := session(nil); !errors.Is(err, link.ErrNoAnswer) {
+		t.Errorf("with a damaged secret: %v", err)
+	}
+	for range 2 {
+		if err := session(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if yes, no := n.resumed(); yes != 2 || no != 2 {
+		t.Errorf("after a damaged secret: %d sessions resumed, %d not", yes, no)
 	}
 }
 

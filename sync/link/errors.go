@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -72,6 +73,14 @@ func explain(err error) error {
 
 // portal says that a login page stands between this computer and the hub.
 func portal(err error) error { return text.Wrap(errors.Join(ErrPortal, err), "link.portal") }
+
+// alerted reports whether one end of TLS found fault with what the other sent,
+// as a hub does with a ticket whose secret was damaged. It is a full handshake
+// then that mends it; a line that broke off says nothing of the kind.
+func alerted(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "remote error" || op.Op == "local error")
+}
 
 // hubLike reports whether certificates are those of some district's hub, and
 // not what a network shows that wants a login.

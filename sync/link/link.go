@@ -318,6 +318,9 @@ func (l *Link) post(ctx context.Context, hub string, request []byte) ([]byte, er
 		if errors.Is(err, ErrNoAnswer) {
 			l.pace.slow()
 		}
+		if alerted(err) {
+			l.state.forget()
+		}
 		return nil, err
 	}
 	l.pace.observe(l.pace.moved.Load()-before, time.Since(start))

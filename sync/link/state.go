@@ -111,8 +111,13 @@ func (st *state) Get(string) (*tls.ClientSessionState, bool) {
 	return st.cache, st.cache != nil
 }
 
-// Put implements tls.ClientSessionCache.
+// Put implements tls.ClientSessionCache. crypto/tls puts nil after each
+// handshake that failed, and here lines fail far more often than tickets: it is
+// the Link that knows which it was and calls forget.
 func (st *state) Put(_ string, cs *tls.ClientSessionState) {
+	if cs == nil {
+		return
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.cache, st.s.Ticket, st.s.Session, st.dirty = cs, nil, nil, true
@@ -123,6 +128,13 @@ func (st *state) Put(_ string, cs *tls.ClientSessionState) {
 	if b, err := session.Bytes(); err == nil {
 		st.s.Ticket, st.s.Session = ticket, b
 	}
+}
+
+// forget drops the ticket.
+func (st *state) forget() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.cache, st.s.Ticket, st.s.Session, st.dirty = nil, nil, nil, true
 }
 
 // count adds to a month's usage, and to a day's essentials under a limit that
