@@ -11,9 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"shangu/schema/text"
 	"shangu/sync/frame"
 	"shangu/sync/link"
 	"shangu/sync/link/linktest"
+	"shangu/sync/seal"
 	"shangu/sync/session"
 )
 
@@ -84,6 +86,45 @@ func warm(t *testing.T) {
 	if _, err := frame.ExpandDocs(frame.CompressDocs([][]byte{make([]byte, 4096)}), 1<<20); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A line that loses small packets too: the clerk is told what to do, and no less
+// is tried once the line is whole.
+func TestLinesThatSwallowAll(t *testing.T) {
+	onLine(t, 1, func(t *testing.T, s *school, line *linktest.Line, open func(func(*link.Config)) *link.Link) {
+		s.day(t)
+		l := open(nil)
+		line.Set(linktest.Faults{RTT: 600 * time.Millisecond, Hole: 200})
+		for range 3 {
+			_, err := s.sync(t.Context(), l)
+			if !errors.Is(err, link.ErrNoAnswer) || text.Of(err).ID() != "link.swallowed" {
+				t.Fatalf("over a line that swallows all: %v", err)
+			}
+		}
+		line.Set(gprs)
+		if _, err := s.sync(t.Context(), l); err != nil || !s.drained() {
+			t.Errorf("once it is whole: %v", err)
+		}
+	})
+}
+
+// A machine's first contact through a hole: the hub's certificates come in one
+// flight that is larger than any later one.
+func TestFirstContactThroughAHole(t *testing.T) {
+	warm(t)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDistrict(t)
+		line := linktest.New(1, linktest.Faults{RTT: 600 * time.Millisecond, Hole: 900})
+		n := d.openOn(line)
+		v := newDevice(t)
+		start := time.Now()
+		_, err := link.Enrol(t.Context(), link.Config{Hubs: []string{n.url}, Key: v.key, State: v.state, Files: seal.Files{},
+			Dial: line.Dial, Narrow: line.DialNarrow, Now: d.clock}, d.token(schoolA))
+		t.Logf("enrolled through a hole for packets above 900 bytes after %v", time.Since(start))
+		if err != nil {
+			t.Errorf("enrol through a hole: %v", err)
+		}
+	})
 }
 
 // drained reports whether all is safe at the district.

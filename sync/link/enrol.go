@@ -43,7 +43,9 @@ func Enrol(ctx context.Context, c Config, t identity.Token) (*Credentials, error
 	}()
 	var failure error
 	for _, hub := range c.Hubs {
-		answer, err := post(ctx, transport, hub+"/v1/enroll", body, identity.MaxGrant)
+		answer, err := l.insist(ctx, hub, false, func() ([]byte, error) {
+			return post(ctx, transport, hub+"/v1/enroll", body, identity.MaxGrant)
+		})
 		if err == nil {
 			return Accept(answer, t, c.Key)
 		}

@@ -226,7 +226,7 @@ func (l *Link) Exchange(ctx context.Context, request []byte) ([]byte, error) {
 // hurry.
 func (l *Link) try(ctx context.Context, hubs []int, request []byte, hurry bool) (response []byte, slow []int, failure error) {
 	for _, hub := range hubs {
-		response, err := l.insist(ctx, l.c.Hubs[hub], request, hurry)
+		response, err := l.insist(ctx, l.c.Hubs[hub], hurry, func() ([]byte, error) { return l.post(ctx, l.c.Hubs[hub], request) })
 		if err == nil {
 			l.mu.Lock()
 			l.last = hub
@@ -253,8 +253,8 @@ func (l *Link) try(ctx context.Context, hubs []int, request []byte, hurry bool) 
 // address where it was last, if its name now leads to somebody else; with small
 // packets, or whole ones again, if the line took the connection and then
 // swallowed what went over it.
-func (l *Link) insist(ctx context.Context, hub string, request []byte, hurry bool) ([]byte, error) {
-	response, err := l.once(ctx, hub, request, hurry, false)
+func (l *Link) insist(ctx context.Context, hub string, hurry bool, ask func() ([]byte, error)) ([]byte, error) {
+	response, err := l.once(ask, hurry, false)
 	if err == nil || ctx.Err() != nil {
 		return response, err
 	}
@@ -266,28 +266,32 @@ func (l *Link) insist(ctx context.Context, hub string, request []byte, hurry boo
 	}
 	switch was := l.state.address(c.addr); {
 	case errors.Is(err, ErrNotHub) && was != "" && was != c.at:
-		if r, again := l.once(ctx, hub, request, hurry, true); again == nil {
+		if r, again := l.once(ask, hurry, true); again == nil {
 			return r, nil
 		}
 	case errors.Is(err, ErrNoAnswer) && !errors.Is(err, errUnreached) && c.swallowed():
 		now := l.clock.Now()
 		if l.state.narrow(now) {
 			l.state.setNarrow(time.Time{})
-			return nil, err
+			return nil, text.Wrap(err, "link.swallowed")
 		}
 		l.state.setNarrow(now.Add(narrowFor))
 		l.c.Log.Info("line swallows what is sent; trying with small packets", "hub", hub)
-		return l.once(ctx, hub, request, hurry, false)
+		response, again := l.once(ask, hurry, false)
+		if again != nil && errors.Is(again, ErrNoAnswer) && !errors.Is(again, errUnreached) && ctx.Err() == nil {
+			again = text.Wrap(again, "link.swallowed")
+		}
+		return response, again
 	}
 	return nil, err
 }
 
-// once asks one hub once.
-func (l *Link) once(ctx context.Context, hub string, request []byte, hurry, known bool) ([]byte, error) {
+// once asks a hub once.
+func (l *Link) once(ask func() ([]byte, error), hurry, known bool) ([]byte, error) {
 	l.mu.Lock()
 	l.hurry, l.known = hurry, known
 	l.mu.Unlock()
-	response, err := l.post(ctx, hub, request)
+	response, err := ask()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.hurry, l.known = false, false; err == nil && l.conn != nil {
