@@ -18,6 +18,7 @@ func All() []Drill {
 		rolling,
 		restored,
 		links,
+		holes,
 		portal,
 		access,
 		revoked,

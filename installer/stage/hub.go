@@ -77,6 +77,10 @@ func (h *Hub) place() error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
+	if h.s.Host != "" {
+		_, port, _ := net.SplitHostPort(listen)
+		listen = net.JoinHostPort(h.s.Host, port)
+	}
 	h.Dirs = append(h.Dirs, filepath.Join(h.s.Work, h.Name(len(h.Dirs))))
 	h.Listen, h.Raft = append(h.Listen, listen), append(h.Raft, raft)
 	return nil

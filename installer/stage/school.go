@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -81,9 +83,31 @@ func (c *School) Serve(ctx context.Context, more ...string) error {
 	return c.WaitUp(ctx)
 }
 
-// WaitUp waits until the agent answers.
+// upWithin is how long the service may take to answer.
+const upWithin = 20 * time.Second
+
+// WaitUp waits until the agent's service answers. Before it has taken the
+// directory's lock, which says whose it is, a command would open the data itself
+// and be in its way.
 func (c *School) WaitUp(ctx context.Context) error {
-	return Until(ctx, 20*time.Second, func() error { _, err := c.Status(ctx); return err })
+	pid := strconv.Itoa(c.s.PID(c.Name))
+	ended := c.s.Ended(c.Name)
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return Until(waiting, upWithin, func() error {
+		select {
+		case <-ended:
+			cancel()
+			return fmt.Errorf("the service of %s has ended", c.Name)
+		default:
+		}
+		b, err := os.ReadFile(filepath.Join(c.Dir, "lock"))
+		if holder := string(bytes.TrimSpace(b)); err != nil || holder != pid {
+			return fmt.Errorf("the service of %s, process %s, has not opened its data: process %q has", c.Name, pid, holder)
+		}
+		_, err = c.Status(ctx)
+		return err
+	})
 }
 
 // Kill and Stop end the agent's service.

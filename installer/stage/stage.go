@@ -27,6 +27,8 @@ type Stage struct {
 	Work string // folder for their data and output
 	// Elsewhere names programs that do not stand in Bin, with their files.
 	Elsewhere map[string]string
+	// Host is the address that hub nodes listen on for agents; "" is 127.0.0.1.
+	Host string
 
 	mu    sync.Mutex
 	procs map[string]*process

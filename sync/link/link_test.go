@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -253,6 +254,34 @@ func TestStall(t *testing.T) {
 	cancel(stop)
 	if _, err := silent.Exchange(ctx, []byte{0x90}); !errors.Is(err, stop) {
 		t.Errorf("after the context ended: %v", err)
+	}
+}
+
+// unheard is a connection whose system has given up on what it sent.
+type unheard struct{ net.Conn }
+
+func (unheard) Read([]byte) (int, error) {
+	return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errUnheard)}
+}
+
+// Small packets are tried as soon as the system says that nothing was
+// acknowledged, however soon that is.
+func TestUnheardIsTriedSmall(t *testing.T) {
+	h := newHub(t, good)
+	var wide, narrow atomic.Int64
+	l := h.link(t, func(c *Config) {
+		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			wide.Add(1)
+			n, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			return unheard{n}, err
+		}
+		c.Narrow = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			narrow.Add(1)
+			return dialNarrow(ctx, network, addr)
+		}
+	})
+	if _, err := l.Exchange(t.Context(), []byte{0x90}); err != nil || wide.Load() != 1 || narrow.Load() != 1 {
+		t.Errorf("%v after %d wide and %d narrow connections", err, wide.Load(), narrow.Load())
 	}
 }
 

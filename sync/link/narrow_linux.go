@@ -11,6 +11,9 @@ import (
 // binds both directions.
 const narrowSegment = 536
 
+// errUnheard is what the system says when it has given up on what was sent.
+const errUnheard = syscall.ETIMEDOUT
+
 func dialNarrow(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error

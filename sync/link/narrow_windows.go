@@ -18,6 +18,9 @@ const (
 	narrowPacketV6 = 1280
 )
 
+// errUnheard is what the system says when it has given up on what was sent.
+const errUnheard = syscall.Errno(10060) // WSAETIMEDOUT
+
 // dialNarrow keeps packets small. A Windows that does not know the options
 // (before version 1703) connects without.
 func dialNarrow(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -115,8 +115,15 @@ type conn struct {
 // stillness is how long a peer that heard us does not keep silent for.
 const stillness = 10 * time.Second
 
+func (c *conn) stand() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stood = true
+}
+
 // swallowed reports whether the connection had stood still before it ended,
-// whoever lost patience first: the other side may have parted with an alert.
+// whoever lost patience first: the other side may have parted with an alert, or
+// the system have given up on what was never acknowledged.
 func (c *conn) swallowed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -160,10 +167,8 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 	start := time.Now()
 	n, err := c.Conn.Read(b)
-	if time.Since(start) > stillness {
-		c.mu.Lock()
-		c.stood = true
-		c.mu.Unlock()
+	if time.Since(start) > stillness || errors.Is(err, errUnheard) {
+		c.stand()
 	}
 	if n > 0 {
 		c.count(0, n)
@@ -182,6 +187,9 @@ func (c *conn) Write(b []byte) (n int, err error) {
 		k, err = c.Conn.Write(b[n:end])
 		n += k
 		c.count(k, 0)
+		if errors.Is(err, errUnheard) {
+			c.stand()
+		}
 	}
 	return n, err
 }
