@@ -189,7 +189,12 @@ func TestLostSegmentsAreNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	j = reopen(t, j)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = Open(j.dir, j.chain, j.opts); err != nil {
+		t.Fatal(err)
+	}
 	if j.First() != first {
 		t.Fatalf("first is %d", j.First())
 	}
