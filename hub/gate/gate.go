@@ -151,7 +151,7 @@ func New(c Config) (*Gate, error) {
 		c: c, peers: c.Peers, metrics: newMetrics(c.Metrics),
 		district: session.District{Cluster: c.Secrets.Cluster, Key: c.Secrets.Receipt},
 		lanes:    newLanes(c.Working, c.Beating, c.Now), passing: newLanes(c.Passing, c.Beating, c.Now),
-		pressure: &pressure{}, reading: make(chan struct{}, c.Reading),
+		pressure: newPressure(), reading: make(chan struct{}, c.Reading),
 		stranger: make(chan struct{}, max(1, c.Reading/16)),
 		converse: session.Serve,
 	}
@@ -181,7 +181,7 @@ func (g *Gate) Serve(l net.Listener) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go g.pressure.run(ctx)
-	l = tls.NewListener(crowd.Listen(&pacedListener{Listener: l, pressure: g.pressure}, g.c.Connections, max(1, g.c.Connections/2)), g.tls)
+	l = tls.NewListener(crowd.Listen(l, g.c.Connections, max(1, g.c.Connections/2)), g.tls)
 	if err := g.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -329,9 +329,10 @@ func TestForeignTickets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range [][]byte{nil, {0}, random, make([]byte, maxTicket+1)} {
-		c := &connection{tickets: tickets, config: &tls.Config{}}
-		if ss, err := c.unwrap(b, tls.ConnectionState{}); ss != nil || err != nil {
-			t.Errorf("%d bytes: %v, %v", len(b), ss, err)
+		waited := false
+		c := &connection{tickets: tickets, config: &tls.Config{}, wait: func() error { waited = true; return nil }}
+		if ss, err := c.unwrap(b, tls.ConnectionState{}); ss != nil || err != nil || !waited {
+			t.Errorf("%d bytes: %v, %v; has waited its turn: %v", len(b), ss, err, waited)
 		}
 	}
 }
@@ -698,7 +699,8 @@ func TestBrowsersGetACertificateThatTheyTake(t *testing.T) {
 		t.Errorf("a tool that takes Ed25519 got %s", key)
 	}
 	config, err := n.gate.tls.GetConfigForClient(&tls.ClientHelloInfo{ServerName: "hub.example",
-		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PSSWithSHA256}})
+		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PSSWithSHA256},
+		Extensions:       []uint16{extensionTicket}}) // without a ticket it would wait for its turn
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,9 @@ const headerDevice = "Shangu-Device"
 // maxCall bounds what nodes send each other, in bytes.
 const maxCall = 17 << 20
 
+// maxTickets is more than a cluster has nodes.
+const maxTickets = 16
+
 // Peers speaks to other nodes' gates over node TLS. It is the cluster's
 // Forwarder.
 type Peers struct{ client *http.Transport }
@@ -36,6 +39,8 @@ type Peers struct{ client *http.Transport }
 // NewPeers makes the client of a node.
 func NewPeers(s *authority.Secrets, n *authority.Node, now func() time.Time) *Peers {
 	_, config := s.NodeTLS(n, now)
+	// Gates give tickets, and let who has one in before those without.
+	config.SessionTicketsDisabled, config.ClientSessionCache = false, tls.NewLRUClientSessionCache(maxTickets)
 	return &Peers{&http.Transport{
 		DialContext:            (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
 		TLSClientConfig:        config,

@@ -103,6 +103,7 @@ func (t *tickets) key(created uint32) (cipher.AEAD, error) {
 type connection struct {
 	*tickets
 	config *tls.Config
+	wait   func() error // until a handshake without a ticket may go on
 }
 
 // wrap implements tls.Config.WrapSession.
@@ -177,7 +178,7 @@ func (c *connection) unwrap(ticket []byte, _ tls.ConnectionState) (*tls.SessionS
 		}
 	}
 	c.refused(reason)
-	return nil, nil
+	return nil, c.wait() // whoever brings a made-up one waits like those without
 }
 
 // open returns the session's bytes and whether its ticket will do for days, or

@@ -9,6 +9,10 @@ import (
 	"shangu/sync/link"
 )
 
+// extensionTicket is pre_shared_key of RFC 8446, in which a client hello brings
+// a ticket.
+const extensionTicket = 41
+
 // tlsConfig serves three sorts of clients, told apart by the name that they
 // ask for: agents and nodes know the CA and get the leaf alone; a machine that
 // enrols gets the CA along, for its token's pin, and is not asked for a
@@ -45,7 +49,12 @@ func (g *Gate) tlsConfig() *tls.Config {
 			config = browsers
 		}
 		config = config.Clone()
-		c := &connection{tickets: t, config: config}
+		c := &connection{tickets: t, config: config, wait: func() error { return g.pressure.wait(h.Context()) }}
+		if !slices.Contains(h.Extensions, extensionTicket) {
+			if err := c.wait(); err != nil {
+				return nil, err
+			}
+		}
 		config.WrapSession, config.UnwrapSession = c.wrap, c.unwrap
 		return config, nil
 	}
