@@ -48,6 +48,9 @@ func knock(cmd *cobra.Command, make bool, work func(context.Context, door) error
 	if err != nil {
 		return err
 	}
+	if err := local.Permitted(dir); err != nil {
+		return err
+	}
 	if !make && !service.Exists(dir) {
 		return text.New("agent.no_data", "dir", dir)
 	}

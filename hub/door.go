@@ -54,6 +54,9 @@ func within(cmd *cobra.Command, settle time.Duration, f func(ctx context.Context
 		return err
 	}
 	ctx := cmd.Context()
+	if err := local.Permitted(dir); err != nil {
+		return err
+	}
 	if _, err := os.Stat(dir); err != nil {
 		return text.Wrap(err, "hub.no_district", "dir", dir)
 	}

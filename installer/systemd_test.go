@@ -147,12 +147,12 @@ func (m *machine) ask(v any, args ...string) {
 	}
 }
 
-const stage = "/opt/stage/installer"
+const staged = "/opt/stage/installer"
 
 func (m *machine) status(part string) service.Status {
 	m.t.Helper()
 	var all []service.Status
-	m.ask(&all, stage, "status", part)
+	m.ask(&all, staged, "status", part)
 	if len(all) != 1 {
 		m.t.Fatalf("status %s: %+v", part, all)
 	}
@@ -199,14 +199,14 @@ func TestServicesUnderSystemd(t *testing.T) {
 	if st := m.status("agent"); st.Installed {
 		t.Fatalf("before it is installed: %+v", st)
 	}
-	if _, complaint, err := m.try(stage, "uninstall", "agent"); err == nil || !strings.Contains(complaint, "not installed") {
+	if _, complaint, err := m.try(staged, "uninstall", "agent"); err == nil || !strings.Contains(complaint, "not installed") {
 		t.Fatalf("uninstall of nothing: %v %q", err, complaint)
 	}
-	if _, complaint, err := m.try(stage, "install", "agent", "--dir", "/home/x"); err == nil || !strings.Contains(complaint, "cannot see") {
+	if _, complaint, err := m.try(staged, "install", "agent", "--dir", "/home/x"); err == nil || !strings.Contains(complaint, "cannot see") {
 		t.Fatalf("install into a home: %v %q", err, complaint)
 	}
 
-	m.run("sh", "-c", "umask 077; "+stage+" install agent")
+	m.run("sh", "-c", "umask 077; "+staged+" install agent")
 	st := m.status("agent")
 	if !st.Running || !st.Enabled || st.PID == 0 || st.Dir != "/var/lib/shangu/agent" {
 		t.Fatalf("after install: %+v", st)
@@ -227,19 +227,19 @@ func TestServicesUnderSystemd(t *testing.T) {
 	// A command of root's while the service is stopped must not lock it out.
 	m.run("systemctl", "stop", "shangu-agent")
 	m.ask(&second, agent...)
-	if _, complaint, err := m.try(stage, "doctor", "agent"); exitCode(err) != 1 || !strings.Contains(complaint, "bad") {
+	if _, complaint, err := m.try(staged, "doctor", "agent"); exitCode(err) != 1 || !strings.Contains(complaint, "bad") {
 		t.Errorf("doctor with a stopped service: %v %q", err, complaint)
 	}
 	m.run("systemctl", "start", "shangu-agent")
 	m.ask(&second, agent...)
 
 	// Installing again replaces it and keeps the data.
-	m.run(stage, "install", "agent", "--", "--listen", "127.0.0.1:8721")
+	m.run(staged, "install", "agent", "--", "--listen", "127.0.0.1:8721")
 	m.ask(&second, agent...)
 	if first != second {
 		t.Errorf("after installing again: %+v, was %+v", second, first)
 	}
-	m.run(stage, "doctor", "agent")
+	m.run(staged, "doctor", "agent")
 	m.keyIsKept(st, "cred", "root 600", first)
 
 	// Data that is thrown away does not keep the service from starting anew.
@@ -255,20 +255,20 @@ func TestServicesUnderSystemd(t *testing.T) {
 
 	// A systemd of before 250 knows no sealed credentials: the key is in a file,
 	// until there is a newer one.
-	m.run(stage, "uninstall", "agent")
+	m.run(staged, "uninstall", "agent")
 	m.run("test", "-e", "/etc/shangu/keys/"+m.keyName(st, "cred"))
 	m.run("rm", "-r", st.Dir, "/etc/shangu")
 	m.run("mv", "/usr/bin/systemd-creds", "/usr/bin/no-systemd-creds")
-	m.run(stage, "install", "agent")
+	m.run(staged, "install", "agent")
 	m.ask(&first, agent...)
 	m.keyIsKept(st, "key", "shangu-agent 600", first)
 	m.run("mv", "/usr/bin/no-systemd-creds", "/usr/bin/systemd-creds")
-	m.run(stage, "install", "agent")
+	m.run(staged, "install", "agent")
 	m.keyIsKept(st, "cred", "root 600", first)
 	m.run("test", "!", "-e", "/etc/shangu/keys/"+m.keyName(st, "key"))
 
 	// A hub on the port that needs a capability.
-	m.run(stage, "install", "hub", "--init", "云岭区", "--", "--id", "n0", "--listen", "127.0.0.1:443", "--raft", "127.0.0.1:8444")
+	m.run(staged, "install", "hub", "--init", "云岭区", "--", "--id", "n0", "--listen", "127.0.0.1:443", "--raft", "127.0.0.1:8444")
 	hub := m.status("hub")
 	m.confined(hub, "0000000000000400") // CAP_NET_BIND_SERVICE
 	ready := func() {
@@ -290,7 +290,7 @@ func TestServicesUnderSystemd(t *testing.T) {
 	ready()
 
 	for _, part := range []string{"agent", "hub"} {
-		m.run(stage, "uninstall", part)
+		m.run(staged, "uninstall", part)
 		if st := m.status(part); st.Installed {
 			t.Errorf("after uninstall: %+v", st)
 		}

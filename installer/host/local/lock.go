@@ -29,6 +29,15 @@ type Held struct {
 	file *os.File
 }
 
+// Permitted fails, in words, where this user may not look into a data directory:
+// what lies there then seems not to exist. That there is none is no failure.
+func Permitted(dir string) error {
+	if _, err := os.Lstat(filepath.Join(dir, LockFile)); errors.Is(err, fs.ErrPermission) {
+		return text.Wrap(err, "host.denied", "dir", dir)
+	}
+	return nil
+}
+
 // Lock takes the lock of a data directory, which must exist. It does not wait:
 // if another process holds it the error is ErrHeld.
 func Lock(dir string) (*Held, error) {
