@@ -183,6 +183,7 @@ func TestServicesUnderWindows(t *testing.T) {
 		{"./host/local", ".", []string{"TestLockKeepsASecondProcessOut", "TestAKilledServiceLeavesNothingInTheWay"}},
 		{"./host/vault", "^TestWindows", []string{"TestWindowsKeepsTheKey"}},
 		{"../sync/disk", "^TestADirectoryMovedAside", []string{"TestADirectoryMovedAsideTakesThePlaceOfTheLast"}},
+		{"../hub/state", "^TestARestoredState", []string{"TestARestoredStateTakesThePlaceOfTheLast"}},
 	} {
 		t.Run(filepath.Base(c.pkg), func(t *testing.T) {
 			binary := filepath.Join(t.TempDir(), "it.test.exe")

@@ -23,6 +23,7 @@ import (
 	"shangu/installer/host/local"
 	"shangu/installer/host/vault"
 	"shangu/schema/text"
+	"shangu/sync/disk"
 	"shangu/sync/seal"
 )
 
@@ -198,7 +199,7 @@ func VerifyBackup(path, scratch string, given ...age.Identity) (h BackupHead, er
 		return h, err
 	}
 	defer f.Close()
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	defer func() { err = errors.Join(err, disk.OS.Remove(scratch)) }()
 	if _, err := authority.ParseSecrets(h.Secrets); err != nil {
 		return h, text.Wrap(err, "hub.bad_backup", "file", path)
 	}

@@ -19,6 +19,7 @@ import (
 	"shangu/hub/authority"
 	"shangu/schema/text"
 	"shangu/sync/bundle"
+	"shangu/sync/disk"
 	"shangu/sync/frame"
 	"shangu/sync/identity"
 	"shangu/sync/session"
@@ -63,7 +64,7 @@ func (n *Node) importBundle(w http.ResponseWriter, r *http.Request) {
 		refuse(w, fmt.Errorf("import bundle: %w", err))
 		return
 	}
-	defer os.RemoveAll(work)
+	defer disk.OS.Remove(work)
 	in, err := os.Create(filepath.Join(work, "in"))
 	if err != nil {
 		refuse(w, fmt.Errorf("import bundle: %w", err))

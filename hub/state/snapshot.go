@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -153,7 +152,7 @@ func (s *State) restore(r io.Reader) error {
 	}
 	name := "db-" + strconv.Itoa(n+1)
 	dir := filepath.Join(s.dir, name)
-	if err := os.RemoveAll(dir); err != nil {
+	if err := disk.OS.Remove(dir); err != nil {
 		return err
 	}
 	db, at, err := openDB(dir, s.o)
@@ -178,7 +177,7 @@ func (s *State) restore(r io.Reader) error {
 		err = fmt.Errorf("%w: no applied index", frame.ErrFormat)
 	}
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(dir))
+		return errors.Join(err, disk.OS.Remove(dir))
 	}
 	if err := disk.WriteFile(filepath.Join(s.dir, current), []byte(name), 0o600); err != nil {
 		return errors.Join(err, db.Close())
@@ -189,7 +188,7 @@ func (s *State) restore(r io.Reader) error {
 	if err := errors.Join(s.forget(), old.Close()); err != nil {
 		return err
 	}
-	return os.RemoveAll(was)
+	return disk.OS.Remove(was)
 }
 
 // fill reads a snapshot into an empty database.

@@ -2,9 +2,13 @@ package state
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"testing"
+
+	"shangu/sync/disk"
 )
 
 func TestSnapshotAndRestore(t *testing.T) {
@@ -105,3 +109,61 @@ func BenchmarkSnapshot(b *testing.B) {
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// Also run under Wine, where os.RemoveAll empties no directory; nor does
+// t.TempDir, so this one empties its own.
+func TestARestoredStateTakesThePlaceOfTheLast(t *testing.T) {
+	top, err := os.MkdirTemp("", "state-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := disk.OS.Remove(top); err != nil {
+			t.Error(err)
+		}
+	})
+	l := &raftLog{}
+	l.begin(newPen(schoolA, 1))
+	s, err := Open(top, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.must(t, l.entries...)
+	want := dump(t, s)
+	var buf bytes.Buffer
+	view, err := s.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = view.WriteTo(&buf)
+	view.Close()
+	for range 2 {
+		if err == nil {
+			err = s.Restore(bytes.NewReader(buf.Bytes()))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Restore(bytes.NewReader(buf.Bytes()[:buf.Len()/2])); err == nil {
+		t.Error("half a snapshot was restored")
+	}
+	// What a restore that was cut short leaves behind goes when it is opened.
+	left := filepath.Join(top, "db-9", "inner")
+	err = errors.Join(s.Close(), os.MkdirAll(left, 0o700), os.WriteFile(filepath.Join(left, "file"), []byte("x"), 0o600))
+	if err == nil {
+		s, err = Open(top, Options{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(dump(t, s), want) {
+		t.Error("restored, the state is another")
+	}
+	if names, _ := filepath.Glob(filepath.Join(top, "db-*")); len(names) != 1 {
+		t.Errorf("databases beside each other: %v", names)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

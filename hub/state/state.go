@@ -114,7 +114,7 @@ func Open(dir string, o Options) (*State, error) {
 	if err == nil {
 		for _, d := range others {
 			if filepath.Base(d) != string(name) {
-				err = os.RemoveAll(d)
+				err = disk.OS.Remove(d)
 			}
 		}
 	}
