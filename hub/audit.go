@@ -36,6 +36,7 @@ func verifyAuditCommand() *cobra.Command {
 				}
 				if len(p.Problems) == 0 {
 					fmt.Fprintln(w, text.New("audit.whole", "count", p.Count, "head", p.Head, "packs", p.Packs, "entries", p.Entries, "chains", p.Chains))
+					fmt.Fprintln(w, text.New("audit.digested", "docs", p.Docs, "scopes", p.Scopes))
 				}
 			})
 			if err == nil && len(p.Problems) > 0 {

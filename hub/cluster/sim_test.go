@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -348,7 +349,7 @@ func (f *fire) keep() {
 			f.mu.Lock()
 			delete(f.dead, n.ID())
 			f.mu.Unlock()
-			f.count("ended: " + errors.Unwrap(err).Error())
+			f.count("ended: " + cmp.Or(errors.Unwrap(err), err).Error())
 			continue
 		}
 		f.wake(n.ID())

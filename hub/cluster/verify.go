@@ -67,13 +67,15 @@ func (a *acks) read() (last map[raft.ServerID]ack, moved <-chan struct{}) {
 // sent.
 type verifier struct {
 	ctx    context.Context                                      // ends with the leadership
-	ask    func()                                               // has the followers called soon
-	proven func(acked map[raft.ServerID]ack, since uint64) bool // a majority acknowledged a call sent since
+	voters func() []raft.Server                                 // the others'
+	call   func(raft.Server) error                              // has one say whether it takes this node for the leader
+	proven func(acked map[raft.ServerID]ack, since uint64) bool // a majority said so of a call sent since
 	acks   *acks
 
 	mu      sync.Mutex
 	running bool
-	next    *round // those who wait for the next question
+	next    *round                 // those who wait for the next question
+	calling map[raft.ServerID]bool // one call to each at a time
 }
 
 type round struct {
@@ -115,13 +117,13 @@ func (v *verifier) run() {
 	}
 }
 
-// lookAgain is how soon a question is looked at again that nobody answers: the
-// membership may have shrunk to those who did.
+// lookAgain is how soon a question is asked again of those who did not answer;
+// the membership may also have shrunk to those who did.
 const lookAgain = 200 * time.Millisecond
 
 func (v *verifier) prove() error {
 	since := v.acks.next()
-	v.ask()
+	v.ask(since)
 	t := time.NewTicker(lookAgain)
 	defer t.Stop()
 	for {
@@ -132,28 +134,76 @@ func (v *verifier) prove() error {
 		select {
 		case <-moved:
 		case <-t.C:
+			v.ask(since)
 		case <-v.ctx.Done():
 			return session.ErrNoLeader
 		}
 	}
 }
 
-// verifierOf is the verifier of a leadership. Raft's own VerifyLeader only has
-// the followers called: it takes the answer to a call that was sent before the
-// question for an answer to it, counts nodes without a vote, and leaves the
-// question open when the membership shrinks or raft is shut down.
+// ask calls the voters that acknowledged nothing since. A call that is under way
+// proves nothing of this question; it is followed by another.
+func (v *verifier) ask(since uint64) {
+	acked, _ := v.acks.read()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, s := range v.voters() {
+		if v.calling[s.ID] || acked[s.ID].at >= since {
+			continue
+		}
+		v.calling[s.ID] = true
+		go v.calls(s)
+	}
+}
+
+func (v *verifier) calls(s raft.Server) {
+	for {
+		at := v.acks.moment()
+		err := v.call(s)
+		v.mu.Lock()
+		if err != nil || v.ctx.Err() != nil || v.acks.moment() == at {
+			v.calling[s.ID] = false
+			v.mu.Unlock()
+			return
+		}
+		v.mu.Unlock()
+	}
+}
+
+// verifierOf is the verifier of a leadership. Raft's own VerifyLeader is none:
+// it takes the answer to a call that was sent before the question for an answer
+// to it, counts nodes without a vote, waits behind the leader's disk, and leaves
+// the question open when the membership shrinks or raft is shut down.
 func (n *Node) verifierOf(l *leadership) *verifier {
-	return &verifier{ctx: l.ctx, acks: n.guard.acks, ask: func() { n.raft.VerifyLeader() }, proven: func(acked map[raft.ServerID]ack, since uint64) bool {
-		voters, agree := 0, 0
+	here := n.guard.EncodePeer(raft.ServerID(n.life.Server), raft.ServerAddress(n.cfg.Addr))
+	// What raft itself sends followers now and then, so that they go on following.
+	heartbeat := raft.AppendEntriesRequest{
+		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.life.Server), Addr: here},
+		Term:      l.term, Leader: here,
+	}
+	voting := func(self bool) (out []raft.Server) {
 		for _, s := range n.servers() {
-			if s.Suffrage != raft.Voter {
-				continue
-			}
-			voters++
-			if k := acked[s.ID]; string(s.ID) == n.life.Server || k.term == l.term && k.at >= since {
-				agree++
+			if s.Suffrage == raft.Voter && (self || string(s.ID) != n.life.Server) {
+				out = append(out, s)
 			}
 		}
-		return 2*agree > voters && n.raft.State() == raft.Leader && n.raft.CurrentTerm() == l.term
-	}}
+		return out
+	}
+	return &verifier{
+		ctx: l.ctx, acks: n.guard.acks, calling: map[raft.ServerID]bool{},
+		voters: func() []raft.Server { return voting(false) },
+		call: func(s raft.Server) error {
+			q := heartbeat
+			return n.guard.AppendEntries(s.ID, s.Address, &q, new(raft.AppendEntriesResponse))
+		},
+		proven: func(acked map[raft.ServerID]ack, since uint64) bool {
+			agree, all := 0, voting(true)
+			for _, s := range all {
+				if k := acked[s.ID]; string(s.ID) == n.life.Server || k.term == l.term && k.at >= since {
+					agree++
+				}
+			}
+			return 2*agree > len(all) && n.raft.State() == raft.Leader && n.raft.CurrentTerm() == l.term
+		},
+	}
 }

@@ -21,6 +21,8 @@ type Proof struct {
 	Packs    uint64       `json:"packs"`    // records that hold entries
 	Entries  uint64       `json:"entries"`  // in them, all read and hashed
 	Chains   int          `json:"chains"`   // that they make
+	Scopes   int          `json:"scopes"`   // schools and the district, whose digests
+	Docs     uint64       `json:"docs"`     // these documents give, each once for every school that sees it
 	Problems []state.Flaw `json:"problems"` // why as a code
 }
 
@@ -32,7 +34,7 @@ func (n *Node) proveTrail() (Proof, error) {
 	if p.Problems == nil {
 		p.Problems = []state.Flaw{}
 	}
-	return Proof{auditHead(p.Head), p.Packs, p.Entries, p.Chains, p.Problems}, nil
+	return Proof{auditHead(p.Head), p.Packs, p.Entries, p.Chains, p.Scopes, p.Documents, p.Problems}, nil
 }
 
 // Audited is one line of `hub audit show`: an entry, or a command.

@@ -39,6 +39,15 @@ func splitPlace(v []byte) (p place, doc []byte, err error) {
 	return p, v[placeSize:], nil
 }
 
+// docOf decodes a document as it is kept.
+func docOf(v []byte) (*change.Doc, error) {
+	_, raw, err := splitPlace(v)
+	if err != nil {
+		return nil, err
+	}
+	return frame.DecodeDoc(raw)
+}
+
 // keyOf names a document.
 func keyOf(d *change.Doc) DocKey { return DocKey{Scope: d.Scope, Kind: d.Kind, ID: d.ID} }
 

@@ -20,6 +20,7 @@ type Proof struct {
 	Packs   uint64 // records that hold entries
 	Entries uint64 // in them, all read and hashed
 	Chains  int    // that the entries make
+	Digested
 	// Problems are what does not hold, the first of each pass over the trail;
 	// none: it is whole.
 	Problems []Flaw
@@ -43,14 +44,19 @@ func (p *Proof) flaw(n uint64, id string, kv ...any) {
 // VerifyTrail reads the audit trail whole. It numbers and hashes all records
 // anew and compares with what was kept as they came; then, chain by chain, it
 // unpacks every pack and hashes its entries, and compares with the tips that
-// receipts were given for. It holds one chain's table in memory at a time.
+// receipts were given for; at last it digests every document anew and compares
+// with the digests that were kept as they came. It holds one chain's table in
+// memory at a time.
 func (s *State) VerifyTrail() (p Proof, err error) {
 	err = s.view("verify audit trail", func(txn *badger.Txn) error {
 		p = Proof{}
 		if err := p.records(txn); err != nil {
 			return err
 		}
-		return p.chains(txn)
+		if err := p.chains(txn); err != nil {
+			return err
+		}
+		return p.documents(txn)
 	})
 	return p, err
 }

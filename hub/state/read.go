@@ -107,11 +107,10 @@ func bucketsOf(txn *badger.Txn, school string) (digest.Set, error) {
 	for _, name := range []string{school, common} {
 		prefix := nameKey(keyDigest, name)
 		err := each(txn, prefix, func(key, v []byte) error {
-			sum, ok := digest.FromBytes(v)
-			if key = key[len(prefix):]; !ok || len(key) < 2 {
+			k, sum, ok := splitDigest(key[len(prefix):], v)
+			if !ok {
 				return frame.ErrFormat
 			}
-			k := digest.Bucket{Kind: schema.Kind(binary.BigEndian.Uint16(key)), Month: string(key[2:])}
 			set[k] = set[k].Add(sum)
 			return nil
 		})
@@ -122,6 +121,15 @@ func bucketsOf(txn *badger.Txn, school string) (digest.Set, error) {
 	return set, nil
 }
 
+// splitDigest reads what follows the viewer in a digest's key, and the digest.
+func splitDigest(key, v []byte) (b digest.Bucket, sum digest.Sum, ok bool) {
+	if len(key) < 2 {
+		return b, sum, false
+	}
+	sum, ok = digest.FromBytes(v)
+	return digest.Bucket{Kind: schema.Kind(binary.BigEndian.Uint16(key)), Month: string(key[2:])}, sum, ok
+}
+
 // Bucket returns the documents of one bucket that the caller's school sees, for
 // repair.
 func (s *State) Bucket(c session.Caller, b digest.Bucket) (docs []*change.Doc, err error) {
@@ -130,11 +138,7 @@ func (s *State) Bucket(c session.Caller, b digest.Bucket) (docs []*change.Doc, e
 	}
 	err = s.view("read bucket", func(txn *badger.Txn) error {
 		take := func(v []byte) error {
-			_, raw, err := splitPlace(v)
-			if err != nil {
-				return err
-			}
-			d, err := frame.DecodeDoc(raw)
+			d, err := docOf(v)
 			if err == nil && digest.BucketOf(d) == b {
 				docs = append(docs, d)
 			}
@@ -210,11 +214,7 @@ func readDoc(txn *badger.Txn, k DocKey) (*change.Doc, place, error) {
 func (s *State) Docs(scope string, k schema.Kind, f func(*change.Doc) error) error {
 	return s.view("read documents", func(txn *badger.Txn) error {
 		return each(txn, docPrefix(scope, k), func(_, v []byte) error {
-			_, raw, err := splitPlace(v)
-			if err != nil {
-				return err
-			}
-			d, err := frame.DecodeDoc(raw)
+			d, err := docOf(v)
 			if err != nil {
 				return err
 			}

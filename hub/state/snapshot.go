@@ -143,6 +143,8 @@ func (s *State) Restore(r io.Reader) error {
 func (s *State) restore(r io.Reader) error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
+	s.scrubbing.Lock()
+	defer s.scrubbing.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.db.Opts().Dir

@@ -24,6 +24,7 @@ import (
 type Options struct {
 	MemTable int64 // bytes of one Badger memtable; 0: 16 MiB, which is also the least
 	Cache    int   // schools and devices kept in memory, each, and an eighth as many chains; 0: 4096
+	Blocks   int64 // bytes of a sealed database that are kept in memory once opened; 0: 16 MiB
 
 	// Rebuild says that raft's log and snapshots hold what the state held, so
 	// that a damaged one may be moved aside and an empty one take its place.
@@ -51,6 +52,9 @@ func (o *Options) defaults() {
 	if o.Cache == 0 {
 		o.Cache = 4096
 	}
+	if o.Blocks == 0 {
+		o.Blocks = 16 << 20
+	}
 }
 
 // State is the replicated state on one node. One goroutine applies; any number
@@ -74,6 +78,8 @@ type State struct {
 	// beforeCommit, set by tests alone, fails a transaction before it is
 	// committed.
 	beforeCommit func() error
+
+	scrubbing sync.Mutex // held while every block is read, and by who takes db away; before mu
 
 	mu sync.RWMutex // guards db; held for writing only by a swap
 	db *badger.DB
@@ -168,13 +174,10 @@ func badgerOptions(dir string, o Options) badger.Options {
 	if !o.Key.IsZero() {
 		// Badger opens nothing sealed without a cache of blocks.
 		key := o.Key.Derive("state")
-		b = b.WithEncryptionKey(key[:]).WithBlockCacheSize(blockCache)
+		b = b.WithEncryptionKey(key[:]).WithBlockCacheSize(o.Blocks)
 	}
 	return b
 }
-
-// blockCache is what a sealed database may take in memory once opened, in bytes.
-const blockCache = 16 << 20
 
 // damaged is where a database that cannot be opened is kept, beside the one in
 // use.
@@ -255,6 +258,8 @@ func verifyTables(db *badger.DB) (err error) {
 
 // Close closes the store. Nothing may be running.
 func (s *State) Close() error {
+	s.scrubbing.Lock()
+	defer s.scrubbing.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.db == nil {
