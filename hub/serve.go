@@ -76,6 +76,8 @@ func serve(ctx context.Context, o node.Options, ready func()) error {
 				return err
 			}
 			continue
+		case errors.Is(err, cluster.ErrRotten):
+			continue // opening finds the damage, and rebuilds
 		case cluster.Final(err):
 			return service.Final(err)
 		}

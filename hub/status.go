@@ -30,6 +30,9 @@ func sayStatus(w io.Writer, s node.Status) {
 		id = "hub.status_not_ready"
 	}
 	fmt.Fprintln(w, text.New(id, "id", s.ID, "leader", s.Leader, "term", s.Term, "applied", s.Applied, "version", s.Version))
+	if s.Rebuilt != "" {
+		fmt.Fprintln(w, text.New("hub.status_rebuilt", "cause", s.Rebuilt))
+	}
 	sayNodes(w, s)
 }
 
@@ -43,5 +46,8 @@ func sayNodes(w io.Writer, s node.Status) {
 			id = "hub.node_silent"
 		}
 		fmt.Fprintln(w, text.New(id, "id", n.ID, "addr", n.Addr, "lag", n.Lag))
+		if n.Flaws > 0 {
+			fmt.Fprintln(w, text.New("hub.node_flawed", "id", n.ID, "n", n.Flaws))
+		}
 	}
 }

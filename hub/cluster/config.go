@@ -77,8 +77,9 @@ type Config struct {
 	// are taken again at a quarter above it.
 	DiskFloor uint64
 
-	// AuditEvery is how often the leader has all nodes compare their state.
-	AuditEvery time.Duration
+	// AuditEvery is how often the leader has all nodes compare their state, and
+	// ScrubEvery how often each node reads all of its own.
+	AuditEvery, ScrubEvery time.Duration
 }
 
 // DefaultConfig is a node of a cluster on ordinary office machines.
@@ -93,7 +94,7 @@ func DefaultConfig() Config {
 		SnapshotInterval: 2 * time.Minute, SnapshotThreshold: 16384, TrailingLogs: 8192, Snapshots: 2,
 		BatchPushes: 512, BatchBytes: 512 << 10, BatchDelay: 3 * time.Millisecond, InFlight: 3, Queue: 2048, BeatDelay: time.Second,
 		DiskFloor:  256 << 20,
-		AuditEvery: 10 * time.Minute,
+		AuditEvery: 10 * time.Minute, ScrubEvery: 24 * time.Hour,
 	}
 }
 
@@ -116,6 +117,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.BeatDelay, d.BeatDelay)
 	fill(&c.DiskFloor, d.DiskFloor)
 	fill(&c.AuditEvery, d.AuditEvery)
+	fill(&c.ScrubEvery, d.ScrubEvery)
 	return c
 }
 

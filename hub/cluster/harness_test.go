@@ -113,6 +113,8 @@ type world struct {
 	dir  string
 	net  *network
 	tune func(*Config, *Deps)
+	// blocks bounds what sealed states keep in memory, 0 by their default.
+	blocks int64
 
 	copies map[string]string // directories that are copies of a node's, by id
 }
@@ -165,7 +167,7 @@ func (w *world) open(id string) (*Node, error) {
 	w.t.Helper()
 	cfg := Config{ID: id, Dir: filepath.Join(w.dir, id, "raft"), Addr: "node" + id + ":1", API: "node" + id + ":2", AuditEvery: time.Hour}
 	key := w.key(id)
-	st, err := state.Open(filepath.Join(w.dir, id, "state"), state.Options{Rebuild: true, Key: key})
+	st, err := state.Open(filepath.Join(w.dir, id, "state"), state.Options{Rebuild: true, Key: key, Blocks: w.blocks})
 	if err != nil {
 		w.t.Fatal(err)
 	}

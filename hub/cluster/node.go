@@ -39,6 +39,8 @@ type Node struct {
 	leading atomic.Pointer[leadership] // nil while another node leads, or none
 	differs atomic.Bool                // an audit found this node's state unlike the others'
 
+	scrubbed atomic.Pointer[scrubbed]
+
 	failed  chan struct{} // closed when the node cannot go on
 	failMu  sync.Mutex
 	failErr error
@@ -92,6 +94,7 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 		return nil, err
 	}
 	n = &Node{cfg: cfg, deps: d, log: d.Log, owed: newOwed(), failed: make(chan struct{})}
+	n.scrubbed.Store(&scrubbed{})
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.disk = newDiskWatch(cfg.Dir, cfg.DiskFloor, d)
 	n.fsm = newFSM(d.State, n.fail)
@@ -136,6 +139,7 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	n.spawn(func() { n.disk.run(n.ctx, n.yield) })
 	n.spawn(func() { n.ingest.run(n.ctx) })
 	n.spawn(n.vetting)
+	n.spawn(n.scrubbing)
 	return n, nil
 }
 

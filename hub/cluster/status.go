@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -30,6 +31,9 @@ type Status struct {
 	Nodes   []NodeStatus `json:"nodes"`
 	Ready   bool         `json:"ready"` // can commit, or reaches a leader that can
 	Why     string       `json:"why,omitempty"`
+	// Rebuilt says why the node made its state anew when it started, "" if it
+	// did not.
+	Rebuilt string `json:"rebuilt,omitempty"`
 }
 
 // NodeStatus is one member of the cluster.
@@ -41,21 +45,30 @@ type NodeStatus struct {
 	Lag   int64  `json:"lag"` // log entries behind the most advanced node; LagUnknown
 	// DiskLow says that its disk is nearly full: a leader takes no pushes then.
 	DiskLow bool `json:"disk_low,omitempty"`
+	// Scrubbed is when it last read its whole state, unix seconds, 0 if it did
+	// not since it started; Flaws is how much it found that does not hold.
+	Scrubbed int64 `json:"scrubbed,omitempty"`
+	Flaws    int   `json:"flaws,omitempty"`
 }
 
-// vitals is what a node tells others of itself: [applied, last, low].
+// vitals is what a node tells others of itself: [applied, last, low, scrubbed,
+// flaws].
 type vitals struct {
 	applied, last uint64
 	low           bool // its disk is nearly full
+	scrubbed      int64
+	flaws         int
 }
 
 func (n *Node) vitals() vitals {
-	return vitals{n.raft.AppliedIndex(), n.raft.LastIndex(), n.disk.low.Load()}
+	found := n.scrubbed.Load()
+	return vitals{n.raft.AppliedIndex(), n.raft.LastIndex(), n.disk.low.Load(), found.at, min(len(found.flaws), math.MaxUint16)}
 }
 
 // EncodeMsgpack implements msgpack.CustomEncoder.
 func (v *vitals) EncodeMsgpack(enc *msgpack.Encoder) error {
-	return errors.Join(enc.EncodeArrayLen(3), enc.EncodeUint(v.applied), enc.EncodeUint(v.last), enc.EncodeBool(v.low))
+	return errors.Join(enc.EncodeArrayLen(5), enc.EncodeUint(v.applied), enc.EncodeUint(v.last), enc.EncodeBool(v.low),
+		enc.EncodeInt(v.scrubbed), enc.EncodeUint(uint64(v.flaws)))
 }
 
 // DecodeMsgpack implements msgpack.CustomDecoder.
@@ -69,7 +82,10 @@ func (v *vitals) DecodeMsgpack(dec *msgpack.Decoder) error {
 	if n > 2 {
 		v.low = r.Bool()
 	}
-	r.Skip(n - min(n, 3))
+	if n > 4 {
+		v.scrubbed, v.flaws = r.Int64(), int(r.Uint16())
+	}
+	r.Skip(n - min(n, 5))
 	return r.Err()
 }
 
@@ -91,6 +107,9 @@ func (n *Node) Status(ctx context.Context) Status {
 	defer cancel()
 	mine := n.vitals()
 	s := Status{ID: n.cfg.ID, Term: n.raft.CurrentTerm(), Applied: mine.applied}
+	if damage := n.deps.State.Damage(); damage != nil {
+		s.Rebuilt = damage.Error()
+	}
 	if l, ok := n.Leader(); ok {
 		s.Leader = l.ID
 	}
@@ -131,7 +150,7 @@ func (n *Node) Status(ctx context.Context) Status {
 	for i, v := range found {
 		if v != nil {
 			s.Nodes[i].Lag = int64(last - min(last, v.applied))
-			s.Nodes[i].DiskLow = v.low
+			s.Nodes[i].DiskLow, s.Nodes[i].Scrubbed, s.Nodes[i].Flaws = v.low, v.scrubbed, v.flaws
 		}
 	}
 	return s

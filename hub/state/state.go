@@ -81,6 +81,8 @@ type State struct {
 
 	scrubbing sync.Mutex // held while every block is read, and by who takes db away; before mu
 
+	damage error // what was wrong with the database in whose place this one is
+
 	mu sync.RWMutex // guards db; held for writing only by a swap
 	db *badger.DB
 
@@ -108,7 +110,7 @@ func Open(dir string, o Options) (*State, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open state: %w", err)
 	}
-	if s.db, s.at, err = openSound(filepath.Join(dir, string(name)), o); err != nil {
+	if s.db, s.at, s.damage, err = openSound(filepath.Join(dir, string(name)), o); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
 	if err := s.forget(); err != nil {
@@ -185,8 +187,8 @@ const damaged = "damaged"
 
 // openSound opens the database in dir, or an empty one in its place when it is
 // damaged and may be rebuilt.
-func openSound(dir string, o Options) (*badger.DB, progress, error) {
-	damage := disk.CheckTables(dir)
+func openSound(dir string, o Options) (_ *badger.DB, _ progress, damage, _ error) {
+	damage = disk.CheckTables(dir)
 	if damage == nil && !o.Key.IsZero() {
 		damage = disk.SealTables(dir, func(dir string, sealed bool) (*badger.DB, error) {
 			with := o
@@ -199,25 +201,30 @@ func openSound(dir string, o Options) (*badger.DB, progress, error) {
 	if damage == nil {
 		db, at, err := openDB(dir, o)
 		if err == nil {
-			return db, at, nil
+			return db, at, nil, nil
 		}
 		damage = err
 	}
 	if disk.NotDamage(damage) {
-		return nil, progress{}, damage
+		return nil, progress{}, nil, damage
 	}
 	if !o.Rebuild {
-		return nil, progress{}, fmt.Errorf("%w: %w", ErrDamaged, damage)
+		return nil, progress{}, nil, fmt.Errorf("%w: %w", ErrDamaged, damage)
 	}
 	aside := filepath.Join(filepath.Dir(dir), damaged)
 	if o.Log != nil {
 		o.Log.Error("the state is damaged; it is rebuilt from the log and its snapshots", "err", damage.Error(), "kept", aside)
 	}
 	if err := disk.MoveAside(dir, aside); err != nil {
-		return nil, progress{}, errors.Join(damage, err)
+		return nil, progress{}, nil, errors.Join(damage, err)
 	}
-	return openDB(dir, o)
+	db, at, err := openDB(dir, o)
+	return db, at, damage, err
 }
+
+// Damage is why the database that was there was moved aside when the state was
+// opened, nil if it was not.
+func (s *State) Damage() error { return s.damage }
 
 func openDB(dir string, o Options) (*badger.DB, progress, error) {
 	var at progress
