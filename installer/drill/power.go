@@ -77,7 +77,7 @@ type powered struct {
 
 	told       map[string]string // by sheet: the mark that was last confirmed
 	doubt      map[string]string // of the save during which the plug was pulled
-	safe       int               // entries of which a session said that the hub has them
+	safe       int               // entries that the page called safe
 	entries    int               // that the agent had when it opened last, safe or waiting
 	confirmed  int
 	dropped    int
@@ -279,12 +279,10 @@ func (w *powered) hear(what, rest string) error {
 		} else {
 			w.entries = all
 		}
-		// An agent whose documents were rebuilt counts all as waiting until the hub
-		// has said again what it holds. Otherwise what is safe stays so.
-		if st.Safe < w.safe && st.Rebuilt == "" {
+		if st.Safe < w.safe {
 			w.o.Lose("cut %d: %d entries were safe at the hub, now %d", w.o.Trials, w.safe, st.Safe)
 		}
-		w.safe = st.Safe
+		w.safe = max(w.safe, st.Safe)
 	case "try":
 		_, coded, _ := strings.Cut(rest, " ")
 		rows, err := base64.StdEncoding.DecodeString(coded)
