@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"hash/crc32"
@@ -26,6 +27,7 @@ type batch struct {
 	s       *Store
 	writes  map[string][]byte // nil deletes
 	bytes   int
+	read    int // bytes of entries whose names go into the pack table with it
 	docs    map[docKey]*layers
 	buckets map[digest.Bucket]struct{}
 }
@@ -118,7 +120,9 @@ func (b *batch) put(key []byte, d *change.Doc) {
 func (b *batch) full() bool { return b.bytes > b.s.o.txnBytes() || len(b.writes) > b.s.o.txnKeys() }
 
 // half reports whether as much again would make it full.
-func (b *batch) half() bool { return b.bytes > b.s.o.txnBytes()/2 || len(b.writes) > b.s.o.txnKeys()/2 }
+func (b *batch) half() bool {
+	return b.bytes+b.read > b.s.o.txnBytes()/2 || len(b.writes) > b.s.o.txnKeys()/2
+}
 
 // refresh brings the views of documents up to their confirmed states and what
 // is pending.
@@ -128,33 +132,64 @@ func (b *batch) refresh(keys []docKey) error {
 		return err
 	}
 	for _, k := range keys {
-		l, err := b.get(k)
-		if err != nil {
-			return err
-		}
-		var view *change.Doc
-		if seqs := b.s.pending[k]; len(seqs) > 0 {
-			view = b.s.fold(l.conf, seqs, entries)
-		}
-		if err := b.setView(k, view); err != nil {
+		if err := b.show(k, entries); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// setTable replaces the pack table, which otherwise only grows.
+// show is refresh of one document whose entries are fetched.
+func (b *batch) show(k docKey, entries map[uint64]*change.Entry) error {
+	l, err := b.get(k)
+	if err != nil {
+		return err
+	}
+	var view *change.Doc
+	if seqs := b.s.pending[k]; len(seqs) > 0 {
+		view = b.s.fold(l.conf, seqs, entries)
+	}
+	return b.setView(k, view)
+}
+
+// setTable replaces the pack table, which otherwise only grows, by one of the
+// same chain as it was before, or by that of an empty chain. Names that both have
+// stay in Badger: a table may be larger than a transaction.
 func (b *batch) setTable(t *frame.Table) error {
 	s := b.s
+	names := 0 // that stay
+	var gone [][]byte
 	err := s.db.View(func(txn *badger.Txn) error {
 		return each(txn, []byte{keyNames}, func(k, _ []byte) error {
-			b.writes[string(k)] = nil
+			at := int(binary.BigEndian.Uint32(k[1:]))
+			if at > t.Len() {
+				gone = append(gone, bytes.Clone(k))
+			}
+			if at <= t.Len() {
+				names = at
+			}
 			return nil
 		})
 	})
+	if err != nil {
+		return err
+	}
+	// What begins last among those that stay may reach too far, and is written
+	// anew. A crash between transactions leaves a table that does not agree with
+	// the state, which is found and rebuilt.
+	if most := s.o.txnKeys() / 2; len(gone) > most {
+		if err := s.remove(gone[most:]); err != nil {
+			return err
+		}
+		gone = gone[:most]
+	}
+	for _, k := range gone {
+		b.writes[string(k)] = nil
+	}
+	b.writes[string(namesKey(names))] = nil
 	b.writes[string([]byte{keyAux})] = nil
-	s.table, s.names, s.aux = t, 0, nil
-	return err
+	s.table, s.names, s.aux = t, names, nil
+	return nil
 }
 
 // flush writes the batch and empties it.
@@ -208,7 +243,7 @@ func (b *batch) flush() error {
 	clear(b.writes)
 	clear(b.docs)
 	clear(b.buckets)
-	b.bytes = 0
+	b.bytes, b.read = 0, 0
 	return nil
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -171,6 +172,7 @@ func (s *Store) confirm(tip frame.Tip, refused map[uint64]bool, clock change.Clo
 			return err
 		}
 		s.table.Observe(e)
+		b.read += len(raw)
 		if !refused[e.Seq] {
 			if err := b.setConfirmed(k, s.merge(l.conf, e, clock)); err != nil {
 				return err
@@ -305,11 +307,12 @@ func (s *Store) Replace(bucket digest.Bucket, docs []*change.Doc) error {
 		return fmt.Errorf("replace: %w", err)
 	}
 	s.differed(ours, theirs, lost)
+	b := s.batch()
 	again, err := s.resend(lost)
 	if err != nil {
-		return fmt.Errorf("replace: %w", err)
+		s.st.Applied = s.journal.Tip().Seq
+		return fmt.Errorf("replace: %w", errors.Join(err, s.refreshAll(b, again)))
 	}
-	b := s.batch()
 	for k := range ours {
 		if keep[k] {
 			continue

@@ -104,10 +104,17 @@ func (s *Store) refreshAll(b *batch, keys []docKey) error {
 	slices.SortFunc(keys, func(a, b docKey) int { return cmp.Compare(s.oldest(a), s.oldest(b)) })
 	for len(keys) > 0 {
 		n := min(len(keys), s.o.txnKeys()/32)
-		if err := b.refresh(keys[:n]); err != nil {
+		entries, err := s.entries(keys[:n])
+		if err != nil {
 			return s.fail(err)
 		}
-		if keys = keys[n:]; len(keys) > 0 && b.full() {
+		for range n {
+			if err := b.show(keys[0], entries); err != nil {
+				return s.fail(err)
+			}
+			if keys = keys[1:]; len(keys) == 0 || !b.full() {
+				continue
+			}
 			s.st.Applied = s.st.Confirmed.Seq
 			rest := make(map[docKey]*layers, len(keys))
 			for _, k := range keys {

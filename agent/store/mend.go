@@ -191,39 +191,34 @@ func (s *Store) inQuarantine(r change.Ref) (bool, error) {
 }
 
 // resend writes lost fields anew, durably, and makes them pending. It returns
-// the documents that they belong to. The caller holds w and mu.
+// the documents that they belong to, beside an error those of which it wrote
+// some. The caller holds w and mu.
 func (s *Store) resend(lost map[docKey][]claim) (keys []docKey, err error) {
-	keys = slices.SortedFunc(maps.Keys(lost), func(a, b docKey) int { return cmp.Compare(a, b) })
-	chain := s.ident.chain()
-	for _, k := range keys {
-		scope, kind, id := k.parts()
+	r := resending{s: s, chain: s.ident.chain(), next: s.journal.Tip().Seq + 1}
+	for _, k := range slices.SortedFunc(maps.Keys(lost), func(a, b docKey) int { return cmp.Compare(a, b) }) {
+		keys = append(keys, k)
 		// The writes of one entry stay together, and so do times and account.
-		for len(lost[k]) > 0 {
-			fields := lost[k]
+		for fields := lost[k]; len(fields) > 0 && err == nil; {
 			e := fields[0].entry
-			e.Scope, e.Kind, e.ID = scope, kind, id
-			var rest []claim
-			for _, f := range fields {
-				next := append(e.Fields, f.Field)
-				if f.entry.At != e.At || f.entry.Account != e.Account || len(next) > maxResend {
-					rest = append(rest, f)
-					continue
+			e.Scope, e.Kind, e.ID = k.parts()
+			var same []change.Field
+			fields = slices.DeleteFunc(fields, func(f claim) bool {
+				ok := f.entry.At == e.At && f.entry.Account == e.Account
+				if ok {
+					same = append(same, f.Field)
 				}
-				e.Fields = next
-			}
-			lost[k] = rest
-			tip, err := s.journal.Append(func(first uint64) ([][]byte, error) {
-				e.Seq = first
-				return [][]byte{frame.AppendEntry(nil, chain, &e)}, nil
+				return ok
 			})
-			if errors.Is(err, journal.ErrDiskFull) {
-				return nil, s.errFull(err)
+			for len(same) > 0 && err == nil {
+				same, err = r.add(k, e, same)
 			}
-			if err != nil {
-				return nil, s.fail(fmt.Errorf("send again: %w", err))
-			}
-			s.pending.add(k, tip.Seq)
 		}
+		if err != nil {
+			return keys, err
+		}
+	}
+	if err := r.flush(); err != nil {
+		return keys, err
 	}
 	if len(keys) > 0 {
 		s.o.Log.Warn("the hub lacks what it gave receipts for; it is sent again", "documents", len(keys))
@@ -231,6 +226,54 @@ func (s *Store) resend(lost map[docKey][]claim) (keys []docKey, err error) {
 	return keys, nil
 }
 
-// maxResend is how many fields are sent again in one entry: their bytes stay far
-// below what an entry may have.
-const maxResend = 64
+// resendBytes is about how much is written anew in one record: enough that a
+// month of sheets does not wait for a sync each, and little to hold in memory.
+const resendBytes = 256 << 10
+
+// resending is a resend that is under way.
+type resending struct {
+	s     *Store
+	chain change.ChainID
+	next  uint64 // seq of the next entry
+	raw   [][]byte
+	keys  []docKey // whose entries they are
+	size  int
+}
+
+// add takes an entry with as many of the fields as fit one, and returns the rest.
+func (r *resending) add(k docKey, e change.Entry, fields []change.Field) (rest []change.Field, err error) {
+	e.Seq = r.next
+	_, raw, rest := cut(r.chain, e, fields)
+	if len(raw) > frame.MaxEntry {
+		// It came in an entry, but its base is a longer one now.
+		r.s.o.Log.Error("a field cannot be sent again: it is too large", "kind", e.Kind, "id", e.ID)
+		return rest, nil
+	}
+	r.raw, r.keys, r.next = append(r.raw, raw), append(r.keys, k), r.next+1
+	if r.size += len(raw); r.size < resendBytes {
+		return rest, nil
+	}
+	return rest, r.flush()
+}
+
+// flush makes what was collected durable, and pending.
+func (r *resending) flush() error {
+	first := r.next - uint64(len(r.raw))
+	_, err := r.s.journal.Append(func(at uint64) ([][]byte, error) {
+		if at != first {
+			return nil, fmt.Errorf("the journal is at entry %d, expected %d", at, first)
+		}
+		return r.raw, nil
+	})
+	if errors.Is(err, journal.ErrDiskFull) {
+		return r.s.errFull(err)
+	}
+	if err != nil {
+		return r.s.fail(fmt.Errorf("send again: %w", err))
+	}
+	for i, k := range r.keys {
+		r.s.pending.add(k, first+uint64(i))
+	}
+	r.raw, r.keys, r.size = nil, nil, 0
+	return nil
+}
