@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -415,4 +416,35 @@ func TestADamagedStateIsRebuilt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnEmptyNodeGetsNoVote: a node that joins is cut off from raft before it
+// has any of the log, and the only other node is started anew.
+func TestAnEmptyNodeGetsNoVote(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		w := &world{t: t, ctx: ctx, dir: dir, net: newNet()}
+		defer w.end()
+		l := w.start("1")
+		if err := l.Bootstrap(); err != nil {
+			t.Fatal(err)
+		}
+		w.found(l)
+		n := w.start("2")
+		w.net.part(l, n)
+		ctx, cancel = context.WithTimeout(w.ctx, 10*time.Second)
+		defer cancel()
+		if err := n.Join(ctx, []string{l.cfg.API}); err == nil {
+			t.Error("a node without a log has a vote")
+		}
+		w.stop(l)
+		l = w.start("1")
+		w.leader(l)
+		w.net.mend(n)
+		w.join(n)
+		w.until("two voters", func() bool { return len(l.voters()) == 2 })
+		w.agree(l, n)
+	})
 }
