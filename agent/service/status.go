@@ -175,6 +175,7 @@ func (a *Agent) State(ctx context.Context) (web.State, error) {
 		out.LastError = text.Parse(s.LastError)
 		out.Revoked = out.LastError.ID() == idRevoked
 		out.Budget = out.LastError.ID() == "link.data_budget"
+		out.Share = out.LastError.ID() == "link.data_share"
 	}
 	out.Data = link.Amount(s.Data.Sent + s.Data.Received).String()
 	if s.Data.Limit > 0 {

@@ -112,6 +112,10 @@ func headline(st State, lang text.Lang) (mood, head, detail string) {
 		return "wait", say("agent.head_budget_none"), detail
 	case st.Budget:
 		return "wait", say("agent.head_budget", "n", st.Pending), detail
+	case st.Share && st.Pending == 0:
+		return "wait", say("agent.head_share_none"), detail
+	case st.Share:
+		return "wait", say("agent.head_share", "n", st.Pending), detail
 	case st.Pending > 0 && st.LastError != nil:
 		return "wait", say("agent.head_waiting", "n", st.Pending), detail
 	case st.Pending > 0:

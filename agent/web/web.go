@@ -46,6 +46,7 @@ type State struct {
 	LastError   *text.Message
 	Revoked     bool     // the district has shut this machine out
 	Budget      bool     // this month's data is used up
+	Share       bool     // today's share of what is left of it is
 	Data        string   // carried this month
 	DataLimit   string   // of Data; "": none
 	DiskFree    uint64   // bytes

@@ -150,6 +150,16 @@ func TestHeadlines(t *testing.T) {
 			s.LastSync = now
 			s.LastError = text.New("link.data_budget", "limit", "50 MB")
 		}), "wait", "本月流量已用完，数据都已送到", "data is used up; all is safe", ""},
+		{"share", with(func(s *State) {
+			s.Share = true
+			s.Pending = 2
+			s.LastError = text.New("link.data_share", "limit", "50 MB", "share", "90 kB")
+		}), "wait", "今天的流量份额已用完，有 2 条明天", "2 entries go on tomorrow", "90 kB"},
+		{"share, all sent", with(func(s *State) {
+			s.Share = true
+			s.LastSync = now
+			s.LastError = text.New("link.data_share", "limit", "50 MB", "share", "90 kB")
+		}), "wait", "份额已用完，数据都已送到", "share of the data is used up; all is safe", ""},
 		{"notice", with(func(s *State) {
 			s.LastSync = now
 			s.Notices = []Notice{{Bad, text.New("agent.notice_clock_off", "minutes", 180)}}

@@ -4,7 +4,7 @@ package drill
 // goes over them.
 var links = Drill{
 	Name: "links", Holds: []int{3, 8},
-	Run: Tests("./hub/gate", "^(TestSchoolDayOnASlowLine|TestRecordsOverResets|TestLinesThatSwallow)$"),
+	Run: Tests("./hub/gate", "^(TestSchoolDayOnASlowLine|TestRecordsOverResets|TestLinesThatSwallow|TestMonthOfThrift)$"),
 }
 
 // portal puts login pages, proxies and liars between a school and its hub.
