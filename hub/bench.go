@@ -44,5 +44,14 @@ func benchCommand() *cobra.Command {
 			}
 		})
 	}
+	c.AddCommand(heartsCommand())
 	return c
+}
+
+// heartsCommand is a part of a storm that has a process of its own, and is of
+// no use to anybody else.
+func heartsCommand() *cobra.Command {
+	return &cobra.Command{Use: "hearts", Short: "hub.cmd_bench_hearts", Args: cobra.NoArgs, Hidden: true, RunE: func(cmd *cobra.Command, _ []string) error {
+		return bench.Hearts(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+	}}
 }

@@ -1,8 +1,10 @@
 package schema
 
 import (
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"pgregory.net/rapid"
 )
@@ -100,4 +102,20 @@ func TestCheckersForget(t *testing.T) {
 			t.Fatalf("%d, %d, %d wrong, want 0, 0, %d", a, b, c, want)
 		}
 	}
+}
+
+func TestControlCharactersAsUnicodeSays(t *testing.T) {
+	check := func(t interface{ Errorf(string, ...any) }, s string) {
+		line := !strings.ContainsFunc(s, unicode.IsControl)
+		text := !strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) })
+		if cleanLine(s) != line || cleanText(s) != text {
+			t.Errorf("%q: line %v text %v, unicode says %v %v", s, cleanLine(s), cleanText(s), line, text)
+		}
+	}
+	for r := rune(0); r < 0x3000; r++ {
+		check(t, string(r))
+		check(t, "一"+string(r)+"a")
+	}
+	bytes := rapid.SliceOfN(rapid.SampledFrom([]byte{'a', '\n', '\t', 0x1f, 0x7f, 0x80, 0x85, 0x9f, 0xa0, 0xc2, 0xc3, 0xe4, 0xb8, 0xf0, 0xff}), 0, 8)
+	rapid.Check(t, func(t *rapid.T) { check(t, string(bytes.Draw(t, "bytes"))) }) // also what is not UTF-8
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/base32"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"shangu/schema/text"
@@ -95,7 +94,7 @@ func CheckID(k Kind, id string) *text.Message {
 	if _, known := kindNames[k]; !known {
 		return nil
 	}
-	if id == "" || len(id) > maxID || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl) {
+	if id == "" || len(id) > maxID || !utf8.ValidString(id) || !cleanLine(id) {
 		return badID(k, id)
 	}
 	switch k {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 	"unicode/utf8"
 
 	"shangu/schema/text"
@@ -198,11 +197,29 @@ func checkMark(f *Field, v Value) *text.Message {
 }
 
 // cleanText reports whether a text has no control characters but line ends.
-func cleanText(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) })
-}
+func cleanText(s string) bool { return !hasControl(s, true) }
 
-func cleanLine(s string) bool { return !strings.ContainsFunc(s, unicode.IsControl) }
+func cleanLine(s string) bool { return !hasControl(s, false) }
+
+// hasControl reports whether s has a control character (U+0000 to U+001F and
+// U+007F to U+009F); with lines, tabs and line ends do not count. The hub looks
+// at the texts of every document, so it goes by bytes: C2 begins a character
+// wherever it stands.
+func hasControl(s string, lines bool) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ':
+			if !lines || c != '\n' && c != '\t' {
+				return true
+			}
+		case c == 0x7f:
+			return true
+		case c == 0xc2 && i+1 < len(s) && s[i+1] >= 0x80 && s[i+1] <= 0x9f:
+			return true
+		}
+	}
+	return false
+}
 
 // pairs are dates of which the second must not lie before the first.
 var pairs = map[Kind][][2]FieldNum{

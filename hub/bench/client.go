@@ -69,22 +69,43 @@ func (c *cluster) clients(ctx context.Context, n int, o StormOptions) ([]*client
 const streets = 200
 
 func (c *cluster) client(ctx context.Context, i int, o StormOptions) (*client, error) {
-	k := &client{code: schoolCode(i), others: map[session.DocKey]*change.Doc{}}
-	token, err := c.token(ctx, k.code)
+	inv, err := c.invite(ctx, i)
 	if err != nil {
 		return nil, err
 	}
+	return join(ctx, inv, o.Seed, o.Days)
+}
+
+// invitation is what a school needs to join: who it is, and its token.
+type invitation struct {
+	Number int      `json:"number"`
+	Token  string   `json:"token"`
+	Hubs   []string `json:"hubs"`
+}
+
+func (c *cluster) invite(ctx context.Context, i int) (invitation, error) {
+	token, err := c.token(ctx, schoolCode(i))
+	return invitation{i, token, c.from(i)}, err
+}
+
+// join enrols a school, which sends a first day and has days more to send.
+func join(ctx context.Context, inv invitation, seed uint64, more int) (*client, error) {
+	i := inv.Number
+	k := &client{code: schoolCode(i), others: map[session.DocKey]*change.Doc{}}
 	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%streets))}}
-	s, err := enrol(ctx, c.from(i), token, from.DialContext)
+	s, err := enrol(ctx, inv.Hubs, inv.Token, from.DialContext)
 	if err != nil {
 		return nil, err
 	}
 	k.school = *s
-	days := k.write(o.Seed+uint64(i), 1+o.Days)
-	first, week := days[0], slices.Concat(days[1:]...)
-	k.hold(first, week)
-	k.waiting = len(week)
-	if err := k.pack([][]*change.Entry{first, week}); err != nil {
+	days := k.write(seed+uint64(i), 1+more)
+	runs := days[:1]
+	if more > 0 {
+		runs = [][]*change.Entry{days[0], slices.Concat(days[1:]...)}
+		k.waiting = len(runs[1])
+	}
+	k.hold(runs...)
+	if err := k.pack(runs); err != nil {
 		return nil, err
 	}
 	k.limit = 1 // the first day introduces the chain and the pupils' names

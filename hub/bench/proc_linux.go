@@ -31,6 +31,32 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * tick, nil
 }
 
+// machineTime returns the processor time that anybody used on this machine, and
+// all that there was. What its host gave to others counts as used.
+func machineTime() (busy, all time.Duration, err error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0, fmt.Errorf("read processor time: %w", err)
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	f := bytes.Fields(line)
+	// cpu, then user, nice, system, idle, iowait, irq, softirq, steal; guests,
+	// after them, are in user.
+	if len(f) < 9 {
+		return 0, 0, fmt.Errorf("read processor time: %q", line)
+	}
+	for i, v := range f[1:9] {
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("read processor time: %q", line)
+		}
+		if all += time.Duration(n) * tick; i != 3 && i != 4 {
+			busy += time.Duration(n) * tick
+		}
+	}
+	return busy, all, nil
+}
+
 // memory returns the bytes that are a process's alone and not a file's, and
 // all that it has in memory. The kernel keeps both counted; smaps would be
 // walked page by page, at the cost of whoever asks.

@@ -9,3 +9,5 @@ import "time"
 func cpuTime(int) (time.Duration, error) { return 0, nil }
 
 func memory(int) (anonymous, resident int64, err error) { return 0, 0, nil }
+
+func machineTime() (busy, all time.Duration, err error) { return 0, 0, nil }

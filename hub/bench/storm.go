@@ -44,7 +44,7 @@ const (
 	MaxAnonymous = 384 << 20
 	// MaxBeat is how long a school that has nothing to send may wait for its
 	// heartbeat's answer, its handshake included.
-	MaxBeat = 30 * time.Second
+	MaxBeat = 10 * time.Second
 	// rounds is how many elections it may take until one candidate has a
 	// majority.
 	rounds = 2
@@ -54,8 +54,6 @@ const (
 	unfairMore = time.Minute
 	// stormPatience ends a storm that does not drain.
 	stormPatience = 15 * time.Minute
-	// beatEvery is how often a quiet school holds a session.
-	beatEvery = time.Second
 )
 
 // MaxSilence is how long the heartbeats of a school may go unanswered when the
@@ -96,6 +94,7 @@ type Storm struct {
 	Resident  []float64 `json:"nodes_resident_peak_mb"`
 	NodeCPU   float64   `json:"nodes_cpu_s"`
 	SchoolCPU float64   `json:"schools_cpu_s"`
+	Others    float64   `json:"others_share"` // of the machine's processor time in the storm: what neither nodes nor schools used
 
 	Lost []string `json:"lost"` // each promise that was not kept, in words
 }
@@ -107,9 +106,9 @@ func (s *Storm) String() string {
 		how = ", leader killed"
 	}
 	return fmt.Sprintf("%d of %d schools drained %d documents in %.1f s%s (median %.1f, longest %.1f s, at most %d attempts, %d sent away, %d failed); "+
-		"%d heartbeats, %d unanswered, p50 %.0f ms, p99 %.0f ms, max %.0f ms, silent %.0f ms; nodes at most %.0f MB",
+		"%d heartbeats, %d unanswered, p50 %.0f ms, p99 %.0f ms, max %.0f ms, silent %.0f ms; nodes at most %.0f MB; processor time: nodes %.1f s, schools %.1f s, others %.0f%% of the machine",
 		s.Drained, s.Schools, s.Documents, s.Last, how, s.Median, s.Longest, s.Attempts, s.SentAway, s.Failed,
-		s.Beats, s.BeatsLost, s.BeatMedian, s.BeatP99, s.BeatMax, s.Silence, slices.Max(s.Anonymous))
+		s.Beats, s.BeatsLost, s.BeatMedian, s.BeatP99, s.BeatMax, s.Silence, slices.Max(s.Anonymous), s.NodeCPU, s.SchoolCPU, 100*s.Others)
 }
 
 func (s *Storm) lose(format string, args ...any) {
@@ -133,20 +132,25 @@ func Weather(ctx context.Context, o StormOptions) (*Storm, error) {
 	}
 	defer c.stop()
 	o.Note(fmt.Sprintf("%d schools: enrolment, first day, %d days that wait", o.Schools+others, o.Days))
-	all, err := c.clients(ctx, o.Schools+others, o)
+	all, err := c.clients(ctx, o.Schools, o)
 	if err != nil {
 		return nil, err
 	}
+	q, err := c.quiet(ctx, o, o.Schools, others)
+	if err != nil {
+		return nil, err
+	}
+	defer q.stop()
 	o.Note("storm")
 	s := &Storm{Seed: o.Seed, Schools: o.Schools, Killed: o.Kill}
-	for _, k := range all[:o.Schools] {
+	for _, k := range all {
 		s.Documents += k.waiting
 	}
-	if err := c.storm(ctx, o, s, all[:o.Schools], all[o.Schools:]); err != nil {
+	if err := c.storm(ctx, o, s, all, q); err != nil {
 		return nil, err
 	}
 	o.Note("checking what the hub holds")
-	if err := c.compare(ctx, s, all[:o.Schools]); err != nil {
+	if err := c.compare(ctx, s, all); err != nil {
 		return nil, err
 	}
 	s.judge()
@@ -154,15 +158,17 @@ func Weather(ctx context.Context, o StormOptions) (*Storm, error) {
 }
 
 // storm lets the schools loose and waits until all have drained.
-func (c *cluster) storm(ctx context.Context, o StormOptions, s *Storm, schools, others []*client) error {
+func (c *cluster) storm(ctx context.Context, o StormOptions, s *Storm, schools []*client, q *quietSchools) error {
 	ctx, cancel := context.WithTimeout(ctx, stormPatience)
 	defer cancel()
-	before, err := c.used()
+	watch := c.watch(ctx)
+	before, err := q.shares()
+	if err == nil {
+		err = q.begin()
+	}
 	if err != nil {
 		return err
 	}
-	watch := c.watch(ctx)
-	beats := hearts(ctx, others)
 	third := make(chan struct{})
 	killed := make(chan error, 1)
 	go func() { killed <- c.kill(ctx, o.Kill, third) }()
@@ -183,17 +189,24 @@ func (c *cluster) storm(ctx context.Context, o StormOptions, s *Storm, schools, 
 	}
 	wg.Wait()
 	s.Last = time.Since(began).Seconds()
-	err = <-killed
-	s.take(beats())
-	s.Anonymous, s.Resident = watch()
+	if err := <-killed; err != nil {
+		return err
+	}
+	after, err := q.shares()
 	if err != nil {
 		return err
 	}
-	after, err := c.used()
+	h, err := q.end()
 	if err != nil {
 		return err
 	}
-	s.NodeCPU, s.SchoolCPU = (after.nodes - before.nodes).Seconds(), (after.schools - before.schools).Seconds()
+	s.take(h)
+	p := watch()
+	s.Anonymous, s.Resident = p.anonymous, p.resident
+	s.NodeCPU, s.SchoolCPU = p.spent.Seconds(), (after.schools - before.schools).Seconds()
+	if all := (after.machine - before.machine).Seconds(); all > 0 {
+		s.Others = max(0, (after.busy-before.busy).Seconds()-s.NodeCPU-s.SchoolCPU) / all
+	}
 	s.sum(schools)
 	return nil
 }
@@ -220,10 +233,10 @@ func (s *Storm) sum(schools []*client) {
 }
 
 func (s *Storm) take(h heard) {
-	took, lost := h.took, h.lost
-	s.Beats, s.BeatsLost, s.Silence = len(took)+len(lost), len(lost), float64(h.silence.Microseconds())/1000
+	took, lost := h.Took, h.Lost
+	s.Beats, s.BeatsLost, s.Silence = len(took)+len(lost), len(lost), float64(h.Silence.Microseconds())/1000
 	if s.BeatsLost > 0 && !s.Killed {
-		s.lose("%d of %d heartbeats were not answered, one with: %v", len(lost), s.Beats, lost[0])
+		s.lose("%d of %d heartbeats were not answered, one with: %s", len(lost), s.Beats, lost[0])
 	}
 	if len(took) == 0 {
 		s.lose("not one heartbeat was answered")
@@ -248,42 +261,63 @@ func (s *Storm) judge() {
 	if limit := unfair*s.Median + unfairMore.Seconds(); s.Longest > limit {
 		s.lose("a school waited %.0f s, half of them less than %.0f", s.Longest, s.Median)
 	}
-	if s.BeatMax > float64(MaxBeat.Milliseconds()) {
-		s.lose("a heartbeat took %.0f ms", s.BeatMax)
+	if limit := float64(MaxBeat.Milliseconds()); s.BeatMax > limit {
+		s.lose("a heartbeat took %.0f ms, more than %.0f", s.BeatMax, limit)
 	}
-	if s.Silence > float64(MaxSilence().Milliseconds()) {
-		s.lose("a school's heartbeats went unanswered for %.0f ms", s.Silence)
+	if limit := float64(MaxSilence().Milliseconds()); s.Silence > limit {
+		s.lose("a school's heartbeats went unanswered for %.0f ms, more than %.0f", s.Silence, limit)
 	}
 }
 
-// watch looks at the nodes' memory until the function it returns is called,
-// which gives the most that each had, in MB.
-func (c *cluster) watch(ctx context.Context) func() (anonymous, resident []float64) {
+// peaks are what the nodes took: the most memory that each had, in MB, and
+// processor time of all, one that was killed included.
+type peaks struct {
+	anonymous, resident []float64
+	spent               time.Duration
+}
+
+// watch looks at the nodes until the function it returns is called.
+func (c *cluster) watch(ctx context.Context) func() peaks {
 	ctx, cancel := context.WithCancel(ctx)
-	anonymous, resident := make([]float64, len(c.hubs)), make([]float64, len(c.hubs))
+	p := peaks{anonymous: make([]float64, len(c.hubs)), resident: make([]float64, len(c.hubs))}
+	first, last := map[int]time.Duration{}, map[int]time.Duration{}
+	look := func(began bool) {
+		for i := range c.hubs {
+			// A node that is down for a moment has none.
+			pid := c.stage.PID(c.hub.Name(i))
+			if a, r, err := memory(pid); err == nil {
+				p.anonymous[i], p.resident[i] = max(p.anonymous[i], float64(a)/1e6), max(p.resident[i], float64(r)/1e6)
+			}
+			if used, err := cpuTime(pid); err == nil {
+				if last[pid] = used; began {
+					first[pid] = used
+				}
+			}
+		}
+	}
+	look(true)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		t := time.NewTicker(200 * time.Millisecond)
 		defer t.Stop()
 		for {
-			for i := range c.hubs {
-				// A node that is down for a moment has none.
-				if a, r, err := memory(c.stage.PID(c.hub.Name(i))); err == nil {
-					anonymous[i], resident[i] = max(anonymous[i], float64(a)/1e6), max(resident[i], float64(r)/1e6)
-				}
-			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-t.C:
 			}
+			look(false)
 		}
 	}()
-	return func() ([]float64, []float64) {
+	return func() peaks {
 		cancel()
 		<-done
-		return anonymous, resident
+		look(false)
+		for pid, used := range last {
+			p.spent += used - first[pid]
+		}
+		return p
 	}
 }
 
@@ -316,59 +350,6 @@ func (c *cluster) kill(ctx context.Context, really bool, when <-chan struct{}) e
 		return fmt.Errorf("start the leader again: %w", err)
 	}
 	return c.hub.WaitReady(ctx, leader)
-}
-
-// heard is what became of heartbeats.
-type heard struct {
-	took    []time.Duration
-	lost    []error
-	silence time.Duration // the longest from a school's first failure to its next answer
-}
-
-// hearts has schools with nothing to send hold a session every second, each on
-// a connection of its own, until the function it returns is called.
-func hearts(ctx context.Context, schools []*client) func() heard {
-	ctx, cancel := context.WithCancel(ctx)
-	var mu sync.Mutex
-	var h heard
-	var wg sync.WaitGroup
-	for i, k := range schools {
-		wg.Go(func() {
-			pause := time.NewTimer(beatEvery * time.Duration(i) / time.Duration(len(schools)))
-			defer pause.Stop()
-			var failing time.Time // since when; zero while they are answered
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-pause.C:
-				}
-				began := time.Now()
-				err := k.session(context.WithoutCancel(ctx)) // one that has begun is seen through
-				d := time.Since(began)
-				if err != nil && failing.IsZero() {
-					failing = began
-				}
-				mu.Lock()
-				if !failing.IsZero() {
-					h.silence = max(h.silence, time.Since(failing))
-				}
-				if err != nil {
-					h.lost = append(h.lost, err)
-				} else {
-					h.took = append(h.took, d)
-					failing = time.Time{}
-				}
-				mu.Unlock()
-				pause.Reset(max(beatEvery-d, 0))
-			}
-		})
-	}
-	return func() heard {
-		cancel()
-		wg.Wait()
-		return h
-	}
 }
 
 // drain holds sessions as an agent does, with its pauses, until nothing waits.

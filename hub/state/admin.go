@@ -122,6 +122,7 @@ func (b *batch) setNode(c *setNode) []byte {
 		return finish(nil)
 	}
 	b.set(key, encode(nil, &n))
+	b.stale = true
 	b.noteCommand(WhatNode, c.now, c.account)
 	return finish(nil)
 }
@@ -135,6 +136,7 @@ func (b *batch) dropNode(c *dropNode) []byte {
 		return finish(nil)
 	}
 	b.delete(key)
+	b.stale = true
 	b.noteCommand(WhatDrop, c.now, c.account)
 	return finish(nil)
 }

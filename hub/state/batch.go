@@ -61,10 +61,10 @@ type batch struct {
 	bytes, keys         int // written in this transaction
 	itemBytes, itemKeys int // written by the item at hand since its last cut
 
-	dirty   map[saver]struct{}
-	feeds   map[string]*chunk // of the item at hand, by viewer
-	devices bool              // devices were changed in this transaction
-	err     error             // of the store; everything after it is void
+	dirty map[saver]struct{}
+	feeds map[string]*chunk // of the item at hand, by viewer
+	stale bool              // devices or nodes were changed in this transaction
+	err   error             // of the store; everything after it is void
 }
 
 // saver is an object that is written when its transaction ends.
@@ -157,9 +157,9 @@ func (b *batch) commit() {
 		b.txn.Discard()
 		return
 	}
-	if b.devices {
+	if b.stale {
 		b.s.known.forget()
-		b.devices = false
+		b.stale = false
 	}
 	b.s.chains.trim()
 	b.s.schools.trim()
@@ -319,7 +319,7 @@ func (b *batch) device(id [16]byte) *device {
 // saveDevice writes what an operator or a token made of a device.
 func (b *batch) saveDevice(d *device) {
 	b.set(idKey(keyDevice, d.ID[:]), encode(nil, &d.Device))
-	b.devices = true
+	b.stale = true
 }
 
 // viewer is what a school sees and what is counted of it.

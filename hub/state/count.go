@@ -67,7 +67,8 @@ func (m *Month) walk(w *wire) {
 }
 
 // count takes a document into its school's counts, or out of them with sign -1.
-func (b *batch) count(d *change.Doc, sign int64) {
+// month is what schema.MonthOf says of it.
+func (b *batch) count(d *change.Doc, month string, sign int64) {
 	if d == nil {
 		return
 	}
@@ -83,7 +84,7 @@ func (b *batch) count(d *change.Doc, sign int64) {
 	switch d.Kind {
 	case schema.KindSheet:
 		if !void {
-			b.countSheet(v, d, sign)
+			b.countSheet(v, d, month, sign)
 		}
 	case schema.KindPupil:
 		add(&c.pupils)
@@ -115,12 +116,12 @@ func (b *batch) count(d *change.Doc, sign int64) {
 	}
 }
 
-func (b *batch) countSheet(v *viewer, d *change.Doc, sign int64) {
+func (b *batch) countSheet(v *viewer, d *change.Doc, month string, sign int64) {
 	state, _ := d.Value(schema.SheetState).Int()
 	if state != schema.SheetTaken && state != schema.SheetNoSchool {
 		return
 	}
-	m := v.month(b, schema.MonthOf(d.Kind, d.ID, d.Lookup))
+	m := v.month(b, month)
 	if state == schema.SheetNoSchool {
 		m.NoClass += sign
 		return

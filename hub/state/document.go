@@ -134,6 +134,6 @@ func (b *batch) put(was *change.Doc, at place, d *change.Doc, by change.ChainID,
 		}
 		b.feed(name, k, place{pos: next.pos, other: next.pos, chain: by})
 	}
-	b.count(was, -1)
-	b.count(d, +1)
+	b.count(was, old.Month, -1)
+	b.count(d, bucket.Month, +1)
 }

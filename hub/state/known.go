@@ -11,12 +11,12 @@ import (
 )
 
 // known keeps decoded, for those who read, what every request asks for: the
-// caller's device and the whole id of its chain. The log's own cache
-// (State.devices) is the applying goroutine's alone.
+// caller's device, the whole id of its chain, and on a follower where the nodes
+// are. The log's own cache (State.devices) is the applying goroutine's alone.
 //
-// Whoever reads a device notes the generation before its transaction begins,
+// Whoever reads a device or the nodes notes the generation before its transaction begins,
 // and what it read is kept only while that generation lasts. A command that
-// changes devices ends it once it is committed and before anybody is told of
+// changes devices or nodes ends it once it is committed and before anybody is told of
 // the outcome: who was told of a revocation finds it.
 type known struct {
 	generation atomic.Uint64
@@ -24,6 +24,7 @@ type known struct {
 	mu      sync.RWMutex
 	devices map[[16]byte]Device
 	chains  map[chainStart]change.ChainID
+	nodes   []Node // nil: not read yet
 }
 
 // chainStart is what a request says of its chain. Chains are never removed and
@@ -43,6 +44,7 @@ func (k *known) forget() {
 	k.generation.Add(1)
 	clear(k.devices)
 	clear(k.chains)
+	k.nodes = nil
 }
 
 func (k *known) device(id [16]byte) (d Device, ok bool) {
@@ -93,6 +95,26 @@ func (s *State) Device(id [16]byte) (d Device, ok bool, err error) {
 		s.known.keep(generation, func() { put(&s.known.devices, id, d) })
 	}
 	return d, ok, err
+}
+
+// Nodes lists the addresses of the hub's nodes by id. The list is shared and
+// must not be changed.
+func (s *State) Nodes() (ns []Node, err error) {
+	s.known.mu.RLock()
+	ns = s.known.nodes
+	s.known.mu.RUnlock()
+	if ns != nil {
+		return ns, nil
+	}
+	generation := s.known.generation.Load()
+	err = s.view("list nodes", func(txn *badger.Txn) error {
+		ns, err = all[Node](txn, []byte{keyNode})
+		return err
+	})
+	if err == nil {
+		s.known.keep(generation, func() { s.known.nodes = ns })
+	}
+	return ns, err
 }
 
 // admit fails unless the caller's device is enrolled, for the school it says,

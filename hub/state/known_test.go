@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -132,4 +133,36 @@ func TestTheCommonFeedAfterReopening(t *testing.T) {
 	if n, _ := calendars(s, d.Cursor); n != 1 {
 		t.Fatalf("a new one: %d calendars", n)
 	}
+}
+
+// Where the nodes are is read once, and anew after each command that moves one.
+func TestNodesAreFoundWhereTheyMovedTo(t *testing.T) {
+	l, s := &raftLog{}, open(t)
+	l.begin()
+	s.must(t, l.entries...)
+	at := func(want ...string) {
+		t.Helper()
+		for range 2 { // from the store, and known
+			ns, err := s.Nodes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, n := range ns {
+				got = append(got, n.ID+" "+n.API)
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("nodes %v, want %v", got, want)
+			}
+		}
+	}
+	move := func(id, api string) { l.commit(t, s, EncodeSetNode(Node{ID: id, API: api}, hubNow, "op")) }
+	at()
+	move("n1", "a:1")
+	at("n1 a:1")
+	move("n2", "b:1")
+	move("n1", "a:2")
+	at("n1 a:2", "n2 b:1")
+	l.commit(t, s, EncodeDropNode("n2", hubNow, "op"))
+	at("n1 a:2")
 }

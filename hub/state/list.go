@@ -40,15 +40,6 @@ func (s *State) Token(hash [32]byte) (t Token, ok bool, err error) {
 	return t, ok, err
 }
 
-// Nodes lists the addresses of the hub's nodes by id.
-func (s *State) Nodes() (ns []Node, err error) {
-	err = s.view("list nodes", func(txn *badger.Txn) error {
-		ns, err = all[Node](txn, []byte{keyNode})
-		return err
-	})
-	return ns, err
-}
-
 // generation counts the events from outside the log.
 type generation struct{ n uint64 }
 
