@@ -56,9 +56,8 @@ func (l *line) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&l.hybrid, "post-quantum", false, "agent.flag_hybrid")
 }
 
-func (l *line) apply(o service.Options) service.Options {
-	o.Monthly, o.Hybrid = int64(l.monthly), l.hybrid
-	return o
+func (l *line) options() *service.Line {
+	return &service.Line{Monthly: int64(l.monthly), Hybrid: l.hybrid}
 }
 
 func run(ctx context.Context, dir, listen string, users []string, line line, level slog.Leveler, ready func()) (err error) {
@@ -93,7 +92,7 @@ func run(ctx context.Context, dir, listen string, users []string, line line, lev
 	if err != nil {
 		return err
 	}
-	a, err := service.Open(line.apply(service.Options{Dir: dir, Key: key, Version: cli.Version(), Built: built(), Log: log.Logger}))
+	a, err := service.Open(service.Options{Dir: dir, Key: key, Version: cli.Version(), Built: built(), Log: log.Logger, Line: line.options()})
 	if err != nil {
 		return errors.Join(err, page.Close())
 	}

@@ -57,7 +57,7 @@ type running struct {
 }
 
 // startAgent runs the agent and asks for its pages until they come.
-func startAgent(tb testing.TB, bin, dir string) *running {
+func startAgent(tb testing.TB, bin, dir string, args ...string) *running {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -65,7 +65,7 @@ func startAgent(tb testing.TB, bin, dir string) *running {
 	}
 	r := &running{dir: dir, page: "http://" + l.Addr().String(), log: make(chan string, 1000)}
 	l.Close()
-	r.cmd = exec.Command(bin, "run", "--dir", dir, "--listen", strings.TrimPrefix(r.page, "http://"))
+	r.cmd = exec.Command(bin, append([]string{"run", "--dir", dir, "--listen", strings.TrimPrefix(r.page, "http://")}, args...)...)
 	stderr, err := r.cmd.StderrPipe()
 	if err != nil {
 		tb.Fatal(err)

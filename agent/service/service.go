@@ -36,6 +36,7 @@ const (
 	linkFile        = "link.json"
 	lastFile        = "last.json"
 	clockName       = "clock.json"
+	limitsFile      = "limits.json"
 	storeDir        = "data"
 	LogFile         = "agent.log"
 )
@@ -54,10 +55,9 @@ type Options struct {
 	// Up is how long the computer has been up: uptime.Read if it and Now are nil.
 	Up   func() (uptime.Reading, bool)
 	Rand io.Reader // crypto/rand if nil
-	// Monthly is how many bytes may cross the line in a calendar month; 0: no
-	// bound. Hybrid asks for the post-quantum key exchange. See sync/link.
-	Monthly int64
-	Hybrid  bool
+	// Line is how the line to the hub may be used. It is kept: nil, as of a
+	// command, is what the service that ran here last was told.
+	Line *Line
 	// Dial opens connections to the hub; the net package's if nil.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -89,6 +89,9 @@ type Agent struct {
 	clock *clock
 	turn  chan struct{} // held by the session that is under way
 	saved func()        // says that something waits to be sent
+
+	line    Line
+	lineErr error // why no session may be held: nobody knows how much the line may carry
 
 	mu        sync.Mutex
 	enrolment enrolment
@@ -132,6 +135,7 @@ func Open(o Options) (*Agent, error) {
 	if err := a.readJSON(enrolmentFile, &a.enrolment); err != nil {
 		return nil, err
 	}
+	a.openLine(o.Line)
 	// What the last session came to is a convenience: damage costs no more.
 	if err := a.readJSON(lastFile, &a.last); err != nil {
 		o.Log.Warn("the note on the last session cannot be read", "err", err.Error())

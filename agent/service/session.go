@@ -94,6 +94,9 @@ func (a *Agent) connect(ctx context.Context) (*link.Link, *link.Credentials, err
 	if len(e.Hubs) == 0 {
 		return nil, nil, errNotEnrolled
 	}
+	if a.lineErr != nil {
+		return nil, nil, a.lineErr
+	}
 	config := a.linkConfig(e.Hubs)
 	cr := a.loadCredentials()
 	var err error
@@ -163,7 +166,7 @@ func (a *Agent) linkConfig(hubs []string) link.Config {
 	return link.Config{
 		Hubs: hubs, Key: a.key, State: a.path(linkFile), Files: a.files,
 		Built: a.o.Built, Now: a.o.Now, Dial: a.o.Dial, Log: a.o.Log,
-		Monthly: a.o.Monthly, Hybrid: a.o.Hybrid,
+		Monthly: a.line.Monthly, Hybrid: a.line.Hybrid,
 	}
 }
 

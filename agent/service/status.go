@@ -113,7 +113,7 @@ func (a *Agent) stand() Status {
 		Pending: st.Pending, Safe: st.Safe, Quarantined: st.Quarantined, Conflicts: st.Conflicts,
 		LastError: a.last.Error, ClockOffset: a.last.Offset * 1000, DiskFree: st.DiskFree, DiskLow: st.DiskLow, Docs: st.Docs,
 		Version: a.o.Version, Hubs: a.enrolment.Hubs, Kinds: map[string]int{}, Boot: st.Boot, Rebuilt: st.Rebuilt,
-		Data: Data{Limit: a.o.Monthly},
+		Data: Data{Limit: a.line.Monthly},
 	}
 	if s.School == "" {
 		s.School = a.enrolment.School
