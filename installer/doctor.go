@@ -16,6 +16,7 @@ import (
 	"shangu/installer/host/cli"
 	"shangu/installer/host/local"
 	"shangu/installer/host/service"
+	"shangu/installer/host/vault"
 	"shangu/schema/text"
 	"shangu/sync/disk"
 )
@@ -100,6 +101,7 @@ func examine(cmd *cobra.Command, p part, now time.Time) ([]finding, error) {
 	}
 	checkProgram(cmd.Context(), st.Program, note)
 	checkDir(dir, note)
+	p.checkKey(dir, note)
 	if st.Running {
 		if _, ok := local.Client(dir); ok {
 			note("answers", "ok", text.New("installer.answers", "dir", dir))
@@ -146,6 +148,25 @@ func checkDir(dir string, note func(check, state string, m *text.Message)) {
 		state, id = "warning", "installer.disk_tight"
 	}
 	note("disk", state, text.New(id, "dir", dir, "mib", free>>20))
+}
+
+// checkKey looks whether the service gets the key that its data is sealed under.
+func (p part) checkKey(dir string, note func(check, state string, m *text.Message)) {
+	err := local.Permitted(dir)
+	if err == nil {
+		err = vault.Check(dir, p.probe)
+	}
+	said := text.Of(err)
+	switch {
+	case err == nil:
+		note("key", "ok", text.New("installer.key"))
+	case said == nil:
+		note("key", "bad", text.New("installer.dir_broken", "dir", dir, "why", err))
+	case said.ID() == "host.denied" || said.ID() == "vault.need_root": // it is not known
+		note("key", "warning", said)
+	default:
+		note("key", "bad", said)
+	}
 }
 
 // buildTime is the time of the commit that this build was made from.

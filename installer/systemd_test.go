@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"shangu/installer/host/service"
+	"shangu/schema/text"
 )
 
 // boot makes a machine of the one that the test runs on - its files under a
@@ -242,6 +243,12 @@ func TestServicesUnderSystemd(t *testing.T) {
 	m.run(staged, "doctor", "agent")
 	m.keyIsKept(st, "cred", "root 600", first)
 
+	m.keyIsLost(st)
+	m.ask(&second, agent...)
+	if first != second {
+		t.Errorf("after its key was lost and came back: %+v, was %+v", second, first)
+	}
+
 	// Data that is thrown away does not keep the service from starting anew.
 	m.run("systemctl", "stop", "shangu-agent")
 	m.run("rm", "-r", st.Dir)
@@ -343,6 +350,31 @@ func (m *machine) keyIsKept(st service.Status, ext, owner string, want any) {
 	}
 	m.run("rm", "-r", "/var/lib/elsewhere")
 	m.run("systemctl", "start", st.Name)
+}
+
+// keyIsLost takes the agent's credential away. The doctor names it and says what to
+// do, and doing that brings the service back.
+func (m *machine) keyIsLost(st service.Status) {
+	m.t.Helper()
+	key := "/etc/shangu/keys/" + m.keyName(st, "cred")
+	written := strings.TrimSpace(m.run("systemd-creds", "decrypt", "--name=shangu.key", key, "-"))
+	m.run("systemctl", "stop", st.Name)
+	m.run("rm", key)
+	doctor := func(id string, kv ...any) {
+		m.t.Helper()
+		out, _, err := m.try(staged, "doctor", "agent")
+		if want := text.New(id, kv...).In(text.EN); exitCode(err) != 1 || !strings.Contains(out, want) {
+			m.t.Errorf("the doctor ends with %v and does not say %q:\n%s", err, want, out)
+		}
+	}
+	doctor("vault.lost", "dir", st.Dir, "file", key)
+	if m.try("systemctl", "start", st.Name); m.status("agent").Running {
+		m.t.Error("the service runs without its key")
+	}
+	m.run("/opt/shangu/bin/agent", "key", "set", written, "--dir", st.Dir)
+	doctor("vault.away", "dir", st.Dir, "file", key)
+	m.run(staged, "install", "agent", "--", "--listen", "127.0.0.1:8721")
+	m.run(staged, "doctor", "agent")
 }
 
 func exitCode(err error) int {

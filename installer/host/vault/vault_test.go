@@ -192,6 +192,65 @@ func TestALockedDirectoryIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A key that an installed service does not get is told apart: gone, sealed for
+// another machine, or somewhere else on this one.
+func TestCheckOfAServicesKey(t *testing.T) {
+	s := files
+	s.keys = t.TempDir()
+	t.Setenv("PATH", t.TempDir()) // no systemd-creds
+	dir := filepath.Join(t.TempDir(), "agent")
+	says := func(when string, why error, id string) {
+		t.Helper()
+		before := tree(t, dir)
+		err := s.check(dir, probe)
+		if !errors.Is(err, why) || id == "" && err != nil || id != "" && (text.Of(err) == nil || text.Of(err).ID() != id) {
+			t.Errorf("%s: %v", when, err)
+		}
+		if tree(t, dir) != before {
+			t.Errorf("%s: looking changed something", when)
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	says("without data", nil, "")
+	k := open(t, s, dir)
+	data(t, dir, k)
+	says("before the service is installed", ErrAway, "vault.away")
+	kept, err := s.provision(dir, probe, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says("as installed", nil, "")
+	if err := os.Remove(kept.File); err != nil {
+		t.Fatal(err)
+	}
+	says("with the key gone", ErrMissing, "vault.lost")
+	if err := s.set(dir, probe, k); err != nil {
+		t.Fatal(err)
+	}
+	says("with the key given by a person", ErrAway, "vault.away")
+	if kept, err = s.provision(dir, probe, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	says("installed again", nil, "")
+	if err := (keyFile{kept.File}).put("", newKey(t)); err != nil {
+		t.Fatal(err)
+	}
+	says("with another key", ErrWrong, "vault.wrong")
+	if os.Geteuid() != 0 {
+		return // what systemd sealed is looked at by root alone
+	}
+	if err := os.Remove(kept.File); err != nil {
+		t.Fatal(err)
+	}
+	refuse := filepath.Join(os.Getenv("PATH"), "systemd-creds")
+	if err := errors.Join(os.WriteFile(s.path(dir, ".cred"), []byte("sealed"), 0o600), os.WriteFile(refuse, []byte("#!/bin/sh\nexit 1\n"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	says("sealed for another machine", ErrMissing, "vault.lost")
+}
+
 // flip changes one byte of a file.
 func flip(path string, at int) error {
 	b, err := os.ReadFile(path)
