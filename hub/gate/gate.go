@@ -181,7 +181,7 @@ func (g *Gate) Serve(l net.Listener) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go g.pressure.run(ctx)
-	l = tls.NewListener(crowd.Listen(l, g.c.Connections, max(1, g.c.Connections/2)), g.tls)
+	l = tls.NewListener(crowd.Listen(hush{l}, g.c.Connections, max(1, g.c.Connections/2)), g.tls)
 	if err := g.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -93,7 +93,7 @@ func (s *thrifty) name(name string) {
 // open starts the agent.
 func (s *thrifty) open() {
 	s.t.Helper()
-	a, err := service.Open(service.Options{Dir: s.dir, Version: "test", Now: s.d.clock, Monthly: s.limit,
+	a, err := service.Open(service.Options{Dir: s.dir, Version: "test", Now: s.d.clock, Line: &service.Line{Monthly: s.limit},
 		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			s.dials.Add(1)
 			return s.wire.dial(ctx, network, addr)

@@ -125,6 +125,28 @@ func TestWireBytes(t *testing.T) {
 	}
 }
 
+// Nothing is said to an agent that has its answer and has hung up.
+func TestNothingComesAfterTheAnswer(t *testing.T) {
+	d := newDistrict(t)
+	n := d.open()
+	v := d.enrolled(n, schoolA)
+	w := &wire{}
+	l := v.link(func(c *link.Config) { c.Dial = w.dial }, n.url)
+	for range 2 { // cold, resumed
+		if _, err := l.Exchange(t.Context(), v.hello()); err != nil {
+			t.Fatal(err)
+		}
+		answered := w.received.Load()
+		if err := l.Rest(); err != nil {
+			t.Fatal(err)
+		}
+		w.open.Wait()
+		if late := w.received.Load() - answered; late != 0 {
+			t.Errorf("%d bytes after the answer", late)
+		}
+	}
+}
+
 // session holds one real session and returns the bytes on the wire.
 func (s *school) session(t testing.TB, n *node) (sent, received int64) {
 	t.Helper()
