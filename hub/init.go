@@ -19,12 +19,10 @@ func initCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		f, err := node.Init(dir, name, node.Vault, rand.Reader)
-		if err != nil {
-			return err
-		}
-		return cli.Print(cmd, f, func(w io.Writer) {
-			fmt.Fprintln(w, text.New("hub.init_done", "dir", dir, "operator", f.Operator, "password", f.Password))
+		return node.Init(dir, name, node.Vault, rand.Reader, func(f node.Founding) error {
+			return cli.Print(cmd, f, func(w io.Writer) {
+				fmt.Fprintln(w, text.New("hub.init_done", "dir", dir, "operator", f.Operator, "password", f.Password))
+			})
 		})
 	}}
 	c.Flags().StringVar(&name, "name", "", "hub.flag_name")

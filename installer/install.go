@@ -16,6 +16,7 @@ import (
 
 	"shangu/installer/host/cli"
 	"shangu/installer/host/service"
+	"shangu/installer/host/vault"
 	"shangu/schema/text"
 	"shangu/sync/disk"
 )
@@ -146,7 +147,7 @@ func install(cmd *cobra.Command, p plan, name string, args []string) error {
 	if err := os.MkdirAll(filepath.Dir(program), 0o755); err != nil {
 		return fmt.Errorf("make program directory: %w", err)
 	}
-	if err := disk.WriteFile(program, binary, 0o755); err != nil {
+	if err := replaceProgram(program, binary); err != nil {
 		return fmt.Errorf("copy program: %w", err)
 	}
 	say(cmd, text.New("installer.copied", "path", program))
@@ -158,10 +159,17 @@ func install(cmd *cobra.Command, p plan, name string, args []string) error {
 	if err := service.Install(ctx, spec); err != nil {
 		return err
 	}
+	if err := vault.Forget(dir, kept); err != nil {
+		return err
+	}
 	say(cmd, text.New("installer.registered", "name", it.service))
 	out := cmd.OutOrStdout()
 	if cli.JSON(cmd) {
 		out = cmd.ErrOrStderr()
+	}
+	if p.initial != "" && it.hasData(dir) {
+		say(cmd, text.New("installer.founded", "dir", dir))
+		p.initial = ""
 	}
 	if err := p.prepare(ctx, out, program, dir); err != nil {
 		return err
@@ -196,6 +204,19 @@ func (p plan) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read program: %w", err)
 	}
 	return b, nil
+}
+
+// replaceProgram puts a program in its place in one step, after what an install
+// that was broken off left of its own.
+func replaceProgram(path string, binary []byte) error {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp*"))
+	for _, name := range left {
+		err = errors.Join(err, os.Remove(name))
+	}
+	if err != nil {
+		return err
+	}
+	return disk.WriteFile(path, binary, 0o755)
 }
 
 // prepare founds the district or keeps the enrolment before the first start.

@@ -72,10 +72,17 @@ func (p part) dir(cmd *cobra.Command, st service.Status) (string, error) {
 	return cli.DefaultDir(p.name), nil
 }
 
+// hasData reports whether a data directory is in use already.
+func (p part) hasData(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, p.probe))
+	return err == nil
+}
+
 // log is where the part keeps its log.
 func (p part) log(dir string) string { return filepath.Join(dir, p.name+".log") }
 
 // provision gives the data directory's key to the operating system to keep.
+// vault.Forget follows when the service looks there.
 func (p part) provision(dir string) (vault.Kept, error) {
 	// Private before there is a key in it.
 	if err := service.MakeDir(dir); err != nil {

@@ -13,7 +13,6 @@ import (
 	"shangu/schema/text"
 	"shangu/sync/identity"
 	"shangu/sync/link"
-	"shangu/sync/seal"
 )
 
 // enrolment is what was given with `agent enroll`. The token stays: should the
@@ -65,7 +64,7 @@ func (a *Agent) Enrol(_ context.Context, hubs []string, token string) (Enrolled,
 	default:
 		e.Token = a.enrolment.Token
 	}
-	if err := a.writeJSON(enrolmentFile, e); err != nil {
+	if err := writeJSON(a.enrolmentFiles(), a.path(enrolmentFile), e); err != nil {
 		return Enrolled{}, err
 	}
 	a.enrolment = e
@@ -104,7 +103,7 @@ func (a *Agent) renew() error {
 	if err != nil {
 		return fmt.Errorf("renew device: %w", err)
 	}
-	if err := a.files.Write(a.path(keyFile), pem, 0o600); err != nil {
+	if err := a.keyFiles().Write(a.path(keyFile), pem, 0o600); err != nil {
 		return fmt.Errorf("renew device: %w", err)
 	}
 	old := identity.FormatDevice(a.key.Device())
@@ -155,7 +154,7 @@ func (a *Agent) loadCredentials() *link.Credentials {
 }
 
 // readJSON reads a small file; one that does not exist leaves v as it is.
-func readJSON(files seal.Files, path string, v any) error {
+func readJSON(files identity.Files, path string, v any) error {
 	b, err := files.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -169,7 +168,7 @@ func readJSON(files seal.Files, path string, v any) error {
 	return nil
 }
 
-func writeJSON(files seal.Files, path string, v any) error {
+func writeJSON(files identity.Files, path string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

@@ -10,6 +10,7 @@ package service
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -129,11 +130,14 @@ func Open(o Options) (*Agent, error) {
 		return nil, fmt.Errorf("open agent: %w", err)
 	}
 	var err error
-	if a.key, err = identity.OpenKey(a.path(keyFile), o.Rand, a.files); err != nil {
+	if a.key, err = identity.OpenKey(a.path(keyFile), o.Rand, a.keyFiles()); err != nil {
 		return nil, fmt.Errorf("open agent: %w", err)
 	}
-	if err := a.readJSON(enrolmentFile, &a.enrolment); err != nil {
-		return nil, err
+	// Records are kept without a district too: where nothing is left of the
+	// enrolment, the page says that there is none.
+	if err := readJSON(a.enrolmentFiles(), a.path(enrolmentFile), &a.enrolment); err != nil {
+		o.Log.Warn("the enrolment cannot be read; the district must let this computer in again", "err", err.Error())
+		a.enrolment = enrolment{}
 	}
 	a.openLine(o.Line)
 	// What the last session came to is a convenience: damage costs no more.
@@ -158,6 +162,16 @@ func Open(o Options) (*Agent, error) {
 		}
 	}
 	return a, nil
+}
+
+// keyFiles and enrolmentFiles keep what the school could get back only with the
+// district's help.
+func (a *Agent) keyFiles() seal.Twice {
+	return seal.Twice{Files: a.files, Sound: identity.CheckKey}
+}
+
+func (a *Agent) enrolmentFiles() seal.Twice {
+	return seal.Twice{Files: a.files, Sound: func(b []byte) error { return json.Unmarshal(b, new(enrolment)) }}
 }
 
 // Close closes the directory. A session that is under way ends first, so its

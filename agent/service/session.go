@@ -155,7 +155,7 @@ func (a *Agent) spend(token string) error {
 		return nil
 	}
 	e.Used = token
-	if err := a.writeJSON(enrolmentFile, e); err != nil {
+	if err := writeJSON(a.enrolmentFiles(), a.path(enrolmentFile), e); err != nil {
 		return err
 	}
 	a.enrolment = e

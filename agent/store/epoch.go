@@ -372,7 +372,7 @@ func (s *Store) moveTo(next identity, parted uint64, entries []*change.Entry) er
 		err = flush()
 	}
 	if err == nil {
-		err = s.files.write(fileEpoch, next)
+		err = s.files.writeKept(fileEpoch, next)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("new epoch: %w", err), j.Close())

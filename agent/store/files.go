@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -119,12 +120,44 @@ func (f files) read(name string, v any) (bool, error) {
 	return true, nil
 }
 
+// readKept reads a file of writeKept's, or its copy if it was damaged or lost,
+// and makes good what was wrong.
+func (f files) readKept(name string, v any) (bool, error) {
+	second := name + seal.CopyEnding
+	known, err := f.read(name, v)
+	c, e := f.load(second)
+	if e == nil && !json.Valid(c) {
+		e = os.ErrInvalid
+	}
+	switch {
+	case (err != nil || !known) && e == nil:
+		if err := json.Unmarshal(c, v); err != nil {
+			return false, fmt.Errorf("read %s: %w", second, err)
+		}
+		return true, f.put(name, c)
+	case err == nil && known:
+		// The copy is for another day: where this fails, the next start tries again.
+		if b, err := f.load(name); err == nil && (e != nil || !bytes.Equal(b, c)) {
+			_ = f.put(second, b)
+		}
+	}
+	return known, err
+}
+
 func (f files) write(name string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return f.put(name, b)
+}
+
+// writeKept keeps in two copies what nothing else tells.
+func (f files) writeKept(name string, v any) error {
+	if err := f.write(name, v); err != nil {
+		return err
+	}
+	return f.write(name+seal.CopyEnding, v)
 }
 
 // put replaces a file, on held-back room if there is no other.

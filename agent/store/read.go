@@ -175,7 +175,7 @@ func (s *Store) SetHome(school string) error {
 	if s.home != "" {
 		return said(ErrScope, fmt.Errorf("school %s, enrolled for %s", s.home, school), "store.other_school", "own", s.home, "other", school)
 	}
-	if err := s.files.write(fileHome, home{school}); err != nil {
+	if err := s.files.writeKept(fileHome, home{school}); err != nil {
 		return fmt.Errorf("set school: %w", err)
 	}
 	s.mu.Lock()

@@ -208,20 +208,20 @@ func (s *Store) open() error {
 
 // openFiles reads the small files and counts the start.
 func (s *Store) openFiles() error {
-	known, err := s.files.read(fileEpoch, &s.ident)
+	known, err := s.files.readKept(fileEpoch, &s.ident)
 	if err != nil {
 		return err
 	}
 	if !known {
 		s.ident.Device = s.o.Device
-		if s.ident.Epoch, err = mint(s.o.Rand); err != nil {
+		if s.ident.Epoch, err = s.firstEpoch(); err != nil {
 			return err
 		}
 	}
 	var b boot
 	var h home
 	for name, v := range map[string]any{fileBoot: &b, fileHome: &h} {
-		if _, err := s.files.read(name, v); err != nil {
+		if _, err := s.files.readKept(name, v); err != nil {
 			return err
 		}
 	}
@@ -232,7 +232,24 @@ func (s *Store) openFiles() error {
 	if err := s.openReceipts(); err != nil {
 		return err
 	}
-	return s.files.write(fileBoot, boot{s.boot})
+	return s.files.writeKept(fileBoot, boot{s.boot})
+}
+
+// firstEpoch is the epoch of a store that no file names one of: a new one, but
+// where that file was lost that of the journal, if there is no other.
+func (s *Store) firstEpoch() (e hexBytes, err error) {
+	found, err := s.files.fs.List(filepath.Join(s.files.dir, dirJournal))
+	if err != nil {
+		return e, err
+	}
+	if len(found) == 1 && e.UnmarshalText([]byte(found[0])) == nil {
+		j, err := journal.Open(s.files.journal(e), identity{Device: s.ident.Device, Epoch: e}.chain(), s.journalOptions())
+		if err == nil {
+			return e, j.Close()
+		}
+		s.o.Log.Warn("the note of the epoch is missing, and the journal is not this device's", "err", err.Error())
+	}
+	return mint(s.o.Rand)
 }
 
 func (s *Store) journalOptions() journal.Options {
@@ -250,7 +267,11 @@ func (s *Store) openJournal() (err error) {
 	}
 	switch {
 	case err == nil:
-		return nil
+		if known, err := s.files.readKept(fileEpoch, &identity{}); err != nil || known {
+			return err
+		}
+		s.o.Log.Warn("the note of the epoch is missing; it is that of the only journal there is")
+		return s.files.writeKept(fileEpoch, s.ident)
 	case errors.Is(err, journal.ErrDamaged) && s.o.Salvage:
 		return s.salvage(dir)
 	case errors.Is(err, journal.ErrDamaged):
@@ -258,7 +279,7 @@ func (s *Store) openJournal() (err error) {
 	case !errors.Is(err, journal.ErrMissing):
 		return err
 	}
-	if known, err := s.files.read(fileEpoch, &identity{}); err != nil || known {
+	if known, err := s.files.readKept(fileEpoch, &identity{}); err != nil || known {
 		// Its journal is gone: whoever made this copy left it out.
 		if err != nil {
 			return err
@@ -272,7 +293,7 @@ func (s *Store) openJournal() (err error) {
 	if s.journal, err = journal.Create(dir, chain, frame.Genesis(chain), nil, s.journalOptions()); err != nil {
 		return err
 	}
-	return s.files.write(fileEpoch, s.ident)
+	return s.files.writeKept(fileEpoch, s.ident)
 }
 
 // openDocs opens Badger and brings it up to the journal.

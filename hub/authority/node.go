@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"shangu/sync/identity"
+	"shangu/sync/seal"
 )
 
 // Node is one hub node's own identity.
@@ -43,7 +43,7 @@ func OpenNodeKey(dir string, random io.Reader, files identity.Files) (*identity.
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open node key: %w", err)
 	}
-	return identity.OpenKey(filepath.Join(dir, nodeKeyFile), random, files)
+	return identity.OpenKey(filepath.Join(dir, nodeKeyFile), random, seal.Twice{Files: files, Sound: identity.CheckKey})
 }
 
 // SaveNodeCertificate keeps a certificate that a join bundle brought.
@@ -63,11 +63,9 @@ func (s *Secrets) OpenNode(dir, id string, hosts []string, now time.Time, random
 	if err != nil {
 		return nil, err
 	}
+	// One that cannot be read is made anew, as one that is not there.
 	leaf, err := readCertificate(filepath.Join(dir, nodeCertFile), files)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	if leaf == nil || !s.serves(leaf, key, id, hosts) {
+	if err != nil || !s.serves(leaf, key, id, hosts) {
 		der, err := s.IssueNode(key.Public(), id, hosts, random)
 		if err != nil {
 			return nil, err

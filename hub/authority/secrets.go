@@ -2,7 +2,7 @@
 // authority, the secrets that every hub node holds, the certificates of nodes
 // and devices, and enrolment by one-time tokens.
 //
-// It imports sync/identity and schema/text, and reads the cluster's state and
+// It imports sync/identity, sync/seal and schema/text, and reads the cluster's state and
 // writes its log through two small interfaces. Secrets live in files of mode
 // 0600 on each node; they never enter the log.
 package authority
@@ -21,6 +21,7 @@ import (
 
 	"shangu/schema/text"
 	"shangu/sync/identity"
+	"shangu/sync/seal"
 )
 
 // Secrets is what makes a district: whoever holds it can issue certificates
@@ -138,18 +139,25 @@ func (s *Secrets) Save(dir string, files identity.Files) error {
 // there are none, and with os.ErrNotExist beneath it.
 func Load(dir string, files identity.Files) (*Secrets, error) {
 	path := filepath.Join(dir, secretsFile)
-	b, err := files.Read(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	b, err := kept(files).Read(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, text.Wrap(errors.Join(ErrSecrets, err), "authority.no_secrets", "path", path)
+	case errors.Is(err, ErrSecrets):
+		return nil, text.Wrap(err, "authority.bad_secrets", "path", path)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrSecrets, err)
 	}
-	if err != nil {
-		return nil, text.Wrap(errors.Join(ErrSecrets, err), "authority.no_secrets", "path", path)
-	}
-	s, err := ParseSecrets(b)
-	if err != nil {
-		return nil, text.Wrap(err, "authority.bad_secrets", "path", path)
-	}
-	return s, nil
+	return ParseSecrets(b)
+}
+
+// kept keeps the secrets in two copies: a district whose only node lost them
+// would be one that nobody can enter.
+func kept(files identity.Files) seal.Twice {
+	return seal.Twice{Files: files, Sound: func(b []byte) error {
+		_, err := ParseSecrets(b)
+		return err
+	}}
 }
 
 // Pin is what tokens say about the CA.

@@ -81,50 +81,51 @@ type Founding struct {
 }
 
 // Init makes a new district in dir: cluster id, keys and a first operator. The
-// secrets are written last: a directory that has them is a whole district.
-func Init(dir, name string, keys KeyOf, random io.Reader) (f Founding, err error) {
+// secrets are written last: a directory that has them is a whole district. tell
+// is called before: a district whose password nobody was told must not be.
+func Init(dir, name string, keys KeyOf, random io.Reader, tell func(Founding) error) error {
 	if err := os.MkdirAll(secretsDir(dir), 0o700); err != nil {
-		return f, fmt.Errorf("init: %w", err)
+		return fmt.Errorf("init: %w", err)
 	}
 	held, err := local.Lock(dir)
 	if err != nil {
-		return f, err
+		return err
 	}
 	defer held.Release()
 	files, err := keys.files(dir)
 	if err != nil {
-		return f, err
+		return err
 	}
 	if _, err := authority.Load(secretsDir(dir), files); !errors.Is(err, os.ErrNotExist) {
-		return f, text.New("hub.init_again", "dir", dir)
+		return text.New("hub.init_again", "dir", dir)
 	}
 	password, err := newPassword(random)
 	if err != nil {
-		return f, err
+		return err
 	}
 	operator, err := NewOperator(firstOperator, password, random)
 	if err != nil {
-		return f, err
+		return err
 	}
 	b, err := json.MarshalIndent([]Operator{operator}, "", "  ")
 	if err != nil {
-		return f, fmt.Errorf("init: %w", err)
+		return fmt.Errorf("init: %w", err)
 	}
 	if err := files.Write(operatorsPath(dir), b, 0o600); err != nil {
-		return f, fmt.Errorf("init: %w", err)
+		return fmt.Errorf("init: %w", err)
 	}
 	s := Settings{Founder: true}
 	if err := s.save(dir); err != nil {
-		return f, err
+		return err
 	}
 	secrets, err := authority.New(name, random)
 	if err != nil {
-		return f, err
+		return err
 	}
-	if err := secrets.Save(secretsDir(dir), files); err != nil {
-		return f, err
+	if err := tell(Founding{Cluster: fmt.Sprintf("%x", secrets.Cluster), Name: name, Operator: firstOperator, Password: password}); err != nil {
+		return err
 	}
-	return Founding{Cluster: fmt.Sprintf("%x", secrets.Cluster), Name: name, Operator: firstOperator, Password: password}, nil
+	return secrets.Save(secretsDir(dir), files)
 }
 
 // newPassword is 100 bits in letters that cannot be mistaken for each other.

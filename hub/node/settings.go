@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"shangu/schema/text"
-	"shangu/sync/disk"
+	"shangu/sync/seal"
 )
 
 // Settings is what a node remembers of how it was started, so that the next
@@ -29,20 +29,31 @@ func (s *Settings) path(dir string) string { return filepath.Join(dir, "hub.json
 
 // LoadSettings reads the settings in dir; zero ones if there are none.
 func LoadSettings(dir string) (s Settings, err error) {
-	b, err := os.ReadFile(s.path(dir))
+	b, err := settingsFiles.Read(s.path(dir))
 	if errors.Is(err, os.ErrNotExist) {
 		return s, nil
 	}
-	if err != nil {
-		return s, fmt.Errorf("read settings: %w", err)
+	if err == nil {
+		s, err = parseSettings(b)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
+	if err != nil {
 		return s, fmt.Errorf("read settings %s: %w", s.path(dir), err)
 	}
 	return s, nil
 }
+
+func parseSettings(b []byte) (s Settings, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return s, d.Decode(&s)
+}
+
+// settingsFiles keep the settings in two copies: which node a directory is of
+// nothing else tells.
+var settingsFiles = seal.Twice{Files: seal.Files{}, Sound: func(b []byte) error {
+	_, err := parseSettings(b)
+	return err
+}}
 
 // Settled reports whether dir is a node's: its settings are there.
 func Settled(dir string) bool {
@@ -54,7 +65,7 @@ func Settled(dir string) bool {
 func (s *Settings) save(dir string) error {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err == nil {
-		err = disk.WriteFile(s.path(dir), append(b, '\n'), 0o600)
+		err = settingsFiles.Write(s.path(dir), append(b, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("save settings: %w", err)

@@ -48,7 +48,11 @@ type hub struct {
 
 func openHub(ctx context.Context, dir, version string) (h *hub, err error) {
 	h = &hub{dir: dir}
-	if h.founding, err = node.Init(dir, districtName, nil, rand.Reader); err != nil {
+	found := func(f node.Founding) error {
+		h.founding = f
+		return nil
+	}
+	if err := node.Init(dir, districtName, nil, rand.Reader, found); err != nil {
 		return nil, err
 	}
 	if h.log, err = logs.Open(logs.Options{Path: filepath.Join(dir, "hub.log")}); err != nil {

@@ -81,6 +81,12 @@ func OpenKey(path string, random io.Reader, files Files) (*Key, error) {
 	return k, nil
 }
 
+// CheckKey reports what is wrong with a key's file.
+func CheckKey(data []byte) error {
+	_, err := ParseKey(data)
+	return err
+}
+
 // ParseKey reads what PEM wrote.
 func ParseKey(data []byte) (*Key, error) {
 	block, _ := pem.Decode(data)

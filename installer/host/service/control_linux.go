@@ -12,9 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	kardianos "github.com/kardianos/service"
-
 	"shangu/schema/text"
+	"shangu/sync/disk"
 )
 
 // Supported returns nil if services can be installed on this machine by this
@@ -44,8 +43,9 @@ func Check(s Spec) error {
 }
 
 // Install makes the account, hands it the data directory, writes the unit and
-// enables it. A service of that name that is there already is replaced; its
-// data stays.
+// enables it. A service of that name that is there already is replaced, and goes
+// on running as it was until it is started again; its data stays. The unit is the
+// old one or the new one, whenever this is broken off.
 func Install(ctx context.Context, s Spec) error {
 	if err := Check(s); err != nil {
 		return err
@@ -60,23 +60,23 @@ func Install(ctx context.Context, s Spec) error {
 	if err := MakeDir(s.Dir); err != nil {
 		return err
 	}
-	old, err := Query(ctx, s.Name)
-	if err != nil {
-		return err
-	}
-	if old.Installed {
-		if err := Uninstall(ctx, s.Name); err != nil {
-			return err
-		}
-	}
-	k, err := known(s.Name, kardianos.KeyValue{"SystemdScript": unit}, s)
-	if err != nil {
-		return err
-	}
-	if err := k.Install(); err != nil {
+	if err := disk.WriteFile(unitFile(s.Name), []byte(unit), 0o644); err != nil {
 		return fmt.Errorf("install %s: %w", s.Name, err)
 	}
-	return nil
+	if err := reload(ctx); err != nil {
+		return err
+	}
+	_, err = command(ctx, "systemctl", "enable", s.Name+".service")
+	return err
+}
+
+// unitFile is where a service's unit lies.
+func unitFile(name string) string { return "/etc/systemd/system/" + name + ".service" }
+
+// reload has systemd read its units again.
+func reload(ctx context.Context) error {
+	_, err := command(ctx, "systemctl", "daemon-reload")
+	return err
 }
 
 // hidden reports whether the unit's confinement would hide a directory.
@@ -124,6 +124,10 @@ func Uninstall(ctx context.Context, name string) error {
 	if err := Supported(); err != nil {
 		return err
 	}
+	// Whoever was broken off here may have left systemd with a unit that is gone.
+	if err := reload(ctx); err != nil {
+		return err
+	}
 	st, err := Query(ctx, name)
 	if err != nil {
 		return err
@@ -134,12 +138,14 @@ func Uninstall(ctx context.Context, name string) error {
 	if err := Stop(ctx, name); err != nil {
 		return err
 	}
-	k, err := known(name, nil, Spec{})
-	if err != nil {
+	if _, err := command(ctx, "systemctl", "disable", name+".service"); err != nil {
 		return err
 	}
-	if err := k.Uninstall(); err != nil {
+	if err := os.Remove(unitFile(name)); err != nil {
 		return fmt.Errorf("uninstall %s: %w", name, err)
+	}
+	if err := reload(ctx); err != nil {
+		return err
 	}
 	// A unit that failed once is remembered by name until it is reset.
 	if st.State == "failed" {
@@ -193,23 +199,13 @@ func Query(ctx context.Context, name string) (Status, error) {
 	st.PID, _ = strconv.Atoi(p["MainPID"])
 	st.Restarts, _ = strconv.Atoi(p["NRestarts"])
 	st.Dir = p["ReadWritePaths"]
+	if dir, err := strconv.Unquote(st.Dir); err == nil { // a path with a space is in quotes
+		st.Dir = dir
+	}
 	if _, rest, ok := strings.Cut(p["ExecStart"], "path="); ok {
 		st.Program, _, _ = strings.Cut(rest, " ;")
 	}
 	return st, nil
-}
-
-// known makes kardianos' handle of a service. Run is ours, so its Interface
-// stays empty.
-func known(name string, options kardianos.KeyValue, s Spec) (kardianos.Service, error) {
-	k, err := kardianos.New(nil, &kardianos.Config{
-		Name: name, DisplayName: s.Title, Description: s.About,
-		Executable: s.Program, Arguments: s.Args, UserName: s.User, Option: options,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reach service manager: %w", err)
-	}
-	return k, nil
 }
 
 // command runs a program of the system and returns its output. Its complaint

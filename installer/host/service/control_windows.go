@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -55,7 +56,8 @@ func Check(s Spec) error { return errors.Join(s.Validate(), Supported()) }
 
 // Install hands the data directory to the service's account and registers the
 // service, to start with the machine and to be restarted when it fails. A
-// service of that name that is there already is replaced; its data stays.
+// service of that name that is there already is changed, and goes on running as
+// it was until it is started again; its data stays.
 func Install(ctx context.Context, s Spec) error {
 	if err := Check(s); err != nil {
 		return err
@@ -67,20 +69,13 @@ func Install(ctx context.Context, s Spec) error {
 	if err != nil {
 		return err
 	}
+	args := append(slices.Clone(s.Args), Arg)
 	if old.Installed {
-		if err := Uninstall(ctx, s.Name); err != nil {
-			return err
-		}
+		err = open(s.Name, func(h *mgr.Service) error { return change(h, s, args) })
+	} else {
+		err = register(s, args)
 	}
-	k, err := kardianos.New(nil, &kardianos.Config{
-		Name: s.Name, DisplayName: s.Title, Description: s.About,
-		Executable: s.Program, Arguments: append(append([]string{}, s.Args...), Arg), UserName: account,
-		Option: kardianos.KeyValue{kardianos.StartType: kardianos.ServiceStartAutomatic},
-	})
 	if err != nil {
-		return fmt.Errorf("reach service manager: %w", err)
-	}
-	if err := k.Install(); err != nil {
 		return fmt.Errorf("install %s: %w", s.Name, err)
 	}
 	return open(s.Name, func(h *mgr.Service) error {
@@ -94,6 +89,38 @@ func Install(ctx context.Context, s Spec) error {
 		}
 		return nil
 	})
+}
+
+// register makes a service that is not there.
+func register(s Spec, args []string) error {
+	k, err := kardianos.New(nil, &kardianos.Config{
+		Name: s.Name, DisplayName: s.Title, Description: s.About,
+		Executable: s.Program, Arguments: args, UserName: account,
+		Option: kardianos.KeyValue{kardianos.StartType: kardianos.ServiceStartAutomatic},
+	})
+	if err != nil {
+		return err
+	}
+	return k.Install()
+}
+
+// change makes another of a service that is there, in one step: between removing
+// it and making it anew nobody would know where its data is.
+func change(h *mgr.Service, s Spec, args []string) error {
+	var words [4]*uint16
+	for i, w := range []string{windows.ComposeCommandLine(append([]string{s.Program}, args...)), account, s.Title, s.About} {
+		var err error
+		if words[i], err = windows.UTF16PtrFromString(w); err != nil {
+			return err
+		}
+	}
+	const same = windows.SERVICE_NO_CHANGE
+	err := windows.ChangeServiceConfig(h.Handle, same, mgr.StartAutomatic, same, words[0], nil, nil, nil, words[1], nil, words[2])
+	if err != nil {
+		return err
+	}
+	about := windows.SERVICE_DESCRIPTION{Description: words[3]}
+	return windows.ChangeServiceConfig2(h.Handle, windows.SERVICE_CONFIG_DESCRIPTION, (*byte)(unsafe.Pointer(&about)))
 }
 
 // MakeDir makes the data directory, if there is none, and private.

@@ -18,15 +18,14 @@
 // So a command that reads or writes a person's file opens that file itself and
 // sends the bytes through the local door, never the path.
 //
-// Installing goes through kardianos/service with a unit and recovery settings
-// of our own; DESIGN.md says why.
+// Installing again replaces a service in one step, so that it is the old or the
+// new one whenever that is broken off; DESIGN.md says how.
 package service
 
 import (
 	"context"
 	"errors"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -95,10 +94,6 @@ func (s Spec) Validate() error {
 			if r < ' ' || r == 0x7f {
 				return text.New("host.spec_control", "value", v)
 			}
-		}
-		// kardianos reads the unit as a template.
-		if strings.Contains(v, "{{") {
-			return text.New("host.spec_control", "value", v)
 		}
 	}
 	return nil

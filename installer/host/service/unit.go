@@ -7,8 +7,7 @@ import (
 	"shangu/installer/host/vault"
 )
 
-// Unit returns the text of the systemd unit. kardianos' own waits two minutes
-// before a restart and confines nothing.
+// Unit returns the text of the systemd unit.
 func (s Spec) Unit() (string, error) {
 	if err := s.Validate(); err != nil {
 		return "", err

@@ -52,7 +52,6 @@ func TestUnitRefusesWhatCannotBeSaid(t *testing.T) {
 		"title with line":  func(s *Spec) { s.Title = "a\r\nUser=root" },
 		"relative key":     func(s *Spec) { s.KeyFile = "hub.key" },
 		"key with line":    func(s *Spec) { s.Credential = "/etc/a\nUser=root" },
-		"tag of templates": func(s *Spec) { s.Args = append(s.Args, "{{Path}}") },
 	} {
 		s := agentSpec()
 		spoil(&s)

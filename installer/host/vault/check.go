@@ -21,7 +21,7 @@ func (s keeper) check(dir, probe string) error {
 	if err != nil {
 		return err
 	}
-	if st.Key == "" && !sealed(filepath.Join(dir, probe)) {
+	if st.Key == "" && !sealed(probes(dir, probe)) {
 		return nil // nothing is locked yet
 	}
 	k, err := s.find(dir, st)

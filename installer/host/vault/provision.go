@@ -31,9 +31,10 @@ type Kept struct {
 	File string
 }
 
-// Provision takes the key of a service's data directory, which is made if
-// there is none, out of the directory and into the system's care. A key that was
-// there before is the one that goes on. The caller holds the directory's lock.
+// Provision gives the key of a service's data directory, which is made if there
+// is none, into the system's care. A key that was there before is the one that
+// goes on, and it stays where it was too: until Forget, which is for when the
+// service looks in the new place. The caller holds the directory's lock.
 func Provision(dir, probe string, random io.Reader) (Kept, error) {
 	return system.provision(dir, probe, random)
 }
@@ -48,20 +49,35 @@ func (s keeper) provision(dir, probe string, random io.Reader) (Kept, error) {
 		return Kept{}, text.Wrap(err, "vault.not_kept", "dir", dir)
 	}
 	cred, file := systemd{s.path(dir, ".cred")}, keyFile{s.path(dir, ".key")}
-	kept, last := Kept{Credential: cred.path}, file.path
 	// A systemd that is too old, or has no key of its own, leaves the file.
-	if keep(cred, dir, k) != nil {
-		if err := keep(file, dir, k); err != nil {
-			return Kept{}, text.Wrap(err, "vault.not_kept", "dir", dir)
-		}
-		kept, last = Kept{File: file.path}, cred.path
+	if keep(cred, dir, k) == nil {
+		return Kept{Credential: cred.path}, nil
 	}
-	for _, path := range []string{filepath.Join(dir, plainFile), last} {
+	if err := keep(file, dir, k); err != nil {
+		return Kept{}, text.Wrap(err, "vault.not_kept", "dir", dir)
+	}
+	return Kept{File: file.path}, nil
+}
+
+// Forget takes the key away from where it was before Provision.
+func Forget(dir string, kept Kept) error { return system.forget(dir, kept) }
+
+func (s keeper) forget(dir string, kept Kept) error {
+	if kept == (Kept{}) {
+		return nil
+	}
+	old := []string{filepath.Join(dir, plainFile)}
+	for _, ext := range []string{".cred", ".key"} {
+		if path := s.path(dir, ext); path != kept.Credential+kept.File {
+			old = append(old, path)
+		}
+	}
+	for _, path := range old {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return Kept{}, fmt.Errorf("keep key: %w", err)
+			return fmt.Errorf("forget where the key was: %w", err)
 		}
 	}
-	return kept, nil
+	return nil
 }
 
 // keep puts a key and looks whether it comes back.

@@ -46,9 +46,14 @@ var (
 	ErrMissing = errors.New("vault: the key is not on this machine")
 	// ErrWrong: a key is here, and it is not the one.
 	ErrWrong = errors.New("vault: the key is another one")
+	// ErrNote: the note of which key it is cannot be read.
+	ErrNote = errors.New("vault: the note of the key is damaged")
 	// ErrText: that is no key's text.
 	ErrText = errors.New("vault: not the text of a key")
 )
+
+// version of vault.json.
+const version = 1
 
 // state is vault.json.
 type state struct {
@@ -90,10 +95,20 @@ func Set(dir, probe string, k seal.Key) error { return system.set(dir, probe, k)
 
 func (s keeper) open(dir, probe string, random io.Reader) (seal.Key, error) {
 	st, err := read(dir)
-	if err != nil {
+	if err != nil && st.Version > version {
 		return seal.Key{}, err
 	}
-	k, err := s.find(dir, st)
+	var k seal.Key
+	if err == nil {
+		k, err = s.find(dir, st)
+	}
+	if damaged := err; errors.Is(damaged, ErrNote) || errors.Is(damaged, ErrWrong) {
+		// What opens the data is its key, and the note has to say so.
+		if k, err = s.find(dir, state{}); err != nil || !opens(k, filepath.Join(dir, probe)) {
+			return seal.Key{}, damaged
+		}
+		st = state{}
+	}
 	switch {
 	case err == nil:
 		return k, finish(dir, st, k)
@@ -136,7 +151,7 @@ func finish(dir string, st state, k seal.Key) error {
 	if st.Key != "" {
 		return nil
 	}
-	b, err := json.Marshal(state{1, id(k)})
+	b, err := json.Marshal(state{version, id(k)})
 	if err != nil {
 		return fmt.Errorf("note key: %w", err)
 	}
@@ -159,11 +174,11 @@ func read(dir string) (st state, err error) {
 	if err == nil {
 		err = json.Unmarshal(b, &st)
 	}
-	if err == nil && (st.Version != 1 || len(st.Key) != 2*seal.IDSize) {
+	if err == nil && (st.Version != version || len(st.Key) != 2*seal.IDSize) {
 		err = fmt.Errorf("version %d, key %q", st.Version, st.Key)
 	}
 	if err != nil {
-		return st, text.Wrap(err, "vault.bad_state", "file", filepath.Join(dir, stateFile))
+		return st, text.Wrap(errors.Join(ErrNote, err), "vault.bad_state", "file", filepath.Join(dir, stateFile))
 	}
 	return st, nil
 }
@@ -196,6 +211,16 @@ func (s keeper) find(dir string, st state) (seal.Key, error) {
 		return seal.Key{}, text.Wrap(ErrWrong, "vault.wrong", "dir", dir)
 	}
 	return seal.Key{}, ErrMissing
+}
+
+// opens reports whether a file is sealed under a key.
+func opens(k seal.Key, path string) bool {
+	b, err := os.ReadFile(path)
+	if err != nil || !seal.Sealed(b) {
+		return false
+	}
+	_, err = k.OpenFile(filepath.Base(path), b)
+	return err == nil
 }
 
 func sealed(path string) bool {

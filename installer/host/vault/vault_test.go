@@ -161,7 +161,9 @@ func TestALockedDirectoryIsLeftAlone(t *testing.T) {
 		{"another", func(t *testing.T, dir string) error { return ownerFile{}.put(dir, newKey(t)) }, ErrWrong, "vault.wrong"},
 		{"altered", func(t *testing.T, dir string) error { return flip(filepath.Join(dir, plainFile), 3) }, ErrText, "vault.refused"},
 		{"cut", func(t *testing.T, dir string) error { return os.Truncate(filepath.Join(dir, plainFile), 20) }, ErrText, "vault.refused"},
-		{"note altered", func(t *testing.T, dir string) error { return flip(filepath.Join(dir, stateFile), 0) }, nil, "vault.bad_state"},
+		{"altered, and the note too", func(t *testing.T, dir string) error {
+			return errors.Join(flip(filepath.Join(dir, plainFile), 3), flip(filepath.Join(dir, stateFile), 0))
+		}, ErrNote, "vault.bad_state"},
 		{"note of a later version", func(t *testing.T, dir string) error {
 			return os.WriteFile(filepath.Join(dir, stateFile), []byte(`{"version":2,"key":"0011223344556677"}`), 0o600)
 		}, nil, "vault.bad_state"},
@@ -218,6 +220,9 @@ func TestCheckOfAServicesKey(t *testing.T) {
 	data(t, dir, k)
 	says("before the service is installed", ErrAway, "vault.away")
 	kept, err := s.provision(dir, probe, rand.Reader)
+	if err == nil {
+		err = s.forget(dir, kept)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +235,10 @@ func TestCheckOfAServicesKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	says("with the key given by a person", ErrAway, "vault.away")
-	if kept, err = s.provision(dir, probe, rand.Reader); err != nil {
+	if kept, err = s.provision(dir, probe, rand.Reader); err == nil {
+		err = s.forget(dir, kept)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	says("installed again", nil, "")
@@ -249,6 +257,43 @@ func TestCheckOfAServicesKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	says("sealed for another machine", ErrMissing, "vault.lost")
+}
+
+// The note of which key it is can be made anew, by what opens the data.
+func TestADamagedNoteIsMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	k := open(t, files, dir)
+	data(t, dir, k)
+	note := filepath.Join(dir, stateFile)
+	want, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range want {
+		if err := flip(note, at); err != nil {
+			t.Fatal(err)
+		}
+		if damaged, err := read(dir); err == nil && damaged.Key == id(k) || damaged.Version > version {
+			if err := os.WriteFile(note, want, 0o600); err != nil { // it says the same, or is a later version's
+				t.Fatal(err)
+			}
+			continue
+		}
+		if got := open(t, files, dir); got != k {
+			t.Fatalf("byte %d: another key", at)
+		}
+		if got, err := os.ReadFile(note); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("byte %d: the note is %q, %v", at, got, err)
+		}
+	}
+	for _, damage := range []string{"", "{", `{"version":1}`} {
+		if err := os.WriteFile(note, []byte(damage), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := open(t, files, dir); got != k {
+			t.Fatalf("%q: another key", damage)
+		}
+	}
 }
 
 // flip changes one byte of a file.
@@ -309,6 +354,13 @@ func TestProvision(t *testing.T) {
 			if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
 				t.Errorf("%v, %v", st, err)
 			}
+			// Whoever is broken off here has a service that looks in the old place.
+			if got, err := readKey(filepath.Join(dir, plainFile)); err != nil || got != k {
+				t.Errorf("the key is not where it was: %v", err)
+			}
+			if err := s.forget(dir, kept); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := os.Stat(filepath.Join(dir, plainFile)); err == nil {
 				t.Error("the key is still in the directory")
 			}
@@ -320,6 +372,9 @@ func TestProvision(t *testing.T) {
 			// Again, as when it is installed again.
 			if again, err := s.provision(dir, probe, rand.Reader); err != nil || again != kept {
 				t.Errorf("the second time %+v, %v", again, err)
+			}
+			if err := s.forget(dir, kept); err != nil {
+				t.Fatal(err)
 			}
 			if got := open(t, s, dir); got != k {
 				t.Error("another key")
