@@ -354,20 +354,19 @@ func TestRunEndsWhenItsPageCannotGoOn(t *testing.T) {
 	}
 }
 
+// Records are kept whatever the notes beside them say; with a damaged enrolment
+// the page says that nobody knows the hub.
 func TestADamagedNoteCostsNothingElse(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, lastFile), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if s, err := open(t, dir).Status(t.Context()); err != nil || s.LastSync != "" {
-		t.Errorf("%+v, %v", s, err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, enrolmentFile), []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// Records are kept all the same, and the page says that nobody knows the hub.
-	if s, err := open(t, dir).Status(t.Context()); err != nil || s.School != "" {
-		t.Errorf("with a damaged enrolment: %+v, %v", s, err)
+	for _, name := range []string{lastFile, enrolmentFile, clockName} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("{"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if s, err := open(t, dir).Status(t.Context()); err != nil || s.LastSync != "" || s.School != "" {
+				t.Errorf("%+v, %v", s, err)
+			}
+		})
 	}
 }
 

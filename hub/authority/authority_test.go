@@ -221,8 +221,17 @@ func TestSecretsFile(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		if again, err := Load(dir, seal.Files{}); err != nil || !again.key.Equal(s.key) {
+			t.Errorf("%s, with a copy that is whole: %v", name, err)
+		}
+		if err := errors.Join(os.WriteFile(path, b, 0o600), os.WriteFile(path+seal.CopyEnding, b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := Load(dir, seal.Files{}); !errors.Is(err, ErrSecrets) || text.Of(err).ID() != "authority.bad_secrets" {
 			t.Errorf("%s: %v", name, err)
+		}
+		if err := s.Save(dir, seal.Files{}); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

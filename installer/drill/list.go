@@ -8,6 +8,8 @@ func All() []Drill {
 		oldImage,
 		oldHub,
 		storecuts,
+		smallFiles,
+		installs,
 		storm,
 		hubsim,
 		fullDisk,

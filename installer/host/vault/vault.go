@@ -104,7 +104,7 @@ func (s keeper) open(dir, probe string, random io.Reader) (seal.Key, error) {
 	}
 	if damaged := err; errors.Is(damaged, ErrNote) || errors.Is(damaged, ErrWrong) {
 		// What opens the data is its key, and the note has to say so.
-		if k, err = s.find(dir, state{}); err != nil || !opens(k, filepath.Join(dir, probe)) {
+		if k, err = s.find(dir, state{}); err != nil || !opens(k, probes(dir, probe)) {
 			return seal.Key{}, damaged
 		}
 		st = state{}
@@ -114,7 +114,7 @@ func (s keeper) open(dir, probe string, random io.Reader) (seal.Key, error) {
 		return k, finish(dir, st, k)
 	case !errors.Is(err, ErrMissing):
 		return seal.Key{}, err
-	case st.Key != "" || sealed(filepath.Join(dir, probe)):
+	case st.Key != "" || sealed(probes(dir, probe)):
 		return seal.Key{}, text.Wrap(err, "vault.missing", "dir", dir)
 	}
 	if k, err = seal.NewKey(random); err != nil {
@@ -213,19 +213,30 @@ func (s keeper) find(dir string, st state) (seal.Key, error) {
 	return seal.Key{}, ErrMissing
 }
 
-// opens reports whether a file is sealed under a key.
-func opens(k seal.Key, path string) bool {
-	b, err := os.ReadFile(path)
-	if err != nil || !seal.Sealed(b) {
-		return false
-	}
-	_, err = k.OpenFile(filepath.Base(path), b)
-	return err == nil
+// probes are the probe and its second copy.
+func probes(dir, probe string) []string {
+	path := filepath.Join(dir, probe)
+	return []string{path, path + seal.CopyEnding}
 }
 
-func sealed(path string) bool {
-	b, err := os.ReadFile(path)
-	return err == nil && seal.Sealed(b)
+// opens reports whether one of some files is sealed under a key.
+func opens(k seal.Key, paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool {
+		b, err := os.ReadFile(path)
+		if err != nil || !seal.Sealed(b) {
+			return false
+		}
+		_, err = k.OpenFile(filepath.Base(path), b)
+		return err == nil
+	})
+}
+
+// sealed reports whether one of some files is sealed.
+func sealed(paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool {
+		b, err := os.ReadFile(path)
+		return err == nil && seal.Sealed(b)
+	})
 }
 
 // ownerFile is a keyFile in the directory itself.
