@@ -129,7 +129,7 @@ func (s *Secrets) Save(dir string, files identity.Files) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("save secrets: %w", err)
 	}
-	if err := files.Write(filepath.Join(dir, secretsFile), b, 0o600); err != nil {
+	if err := kept(files).Write(filepath.Join(dir, secretsFile), b, 0o600); err != nil {
 		return fmt.Errorf("save secrets: %w", err)
 	}
 	return nil
