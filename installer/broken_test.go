@@ -92,16 +92,16 @@ func TestInstallSurvivesKills(t *testing.T) {
 
 	upgrades := func() {
 		const dir = "/srv/a school" // given once, as people do
-		m.run(stage, "install", "agent", "--dir", dir)
+		m.run(staged, "install", "agent", "--dir", dir)
 		m.run("/opt/shangu/bin/agent", "import", "roster", "/opt/stage/roster.xlsx", "--dir", dir)
 		type state struct{ Device, Epoch, Pending, Docs any }
 		var want state
 		status := []string{"/opt/shangu/bin/agent", "status", "--dir", dir}
 		m.ask(&want, status...)
-		takes := m.timed(stage, "install", "agent")
+		takes := m.timed(staged, "install", "agent")
 		for trial := range trials {
 			program := builds[trial%2]
-			if _, ended := m.broken(r, takes, stage, "install", "agent", "--program", program); ended {
+			if _, ended := m.broken(r, takes, staged, "install", "agent", "--program", program); ended {
 				done++
 			}
 			cuts++
@@ -117,7 +117,7 @@ func TestInstallSurvivesKills(t *testing.T) {
 					lose("trial %d: the service does not start: %s\n%s", trial, complaint, unit)
 				}
 			} else {
-				m.run(stage, "install", "agent", "--program", program)
+				m.run(staged, "install", "agent", "--program", program)
 			}
 			var got state
 			if m.ask(&got, status...); got != want {
@@ -127,19 +127,19 @@ func TestInstallSurvivesKills(t *testing.T) {
 				lose("trial %d: %+v", trial, st)
 			}
 		}
-		m.run(stage, "install", "agent")
+		m.run(staged, "install", "agent")
 		if left := m.run("ls", "-A", "/opt/shangu/bin"); strings.TrimSpace(left) != "agent" {
 			lose("left behind: %s", left)
 		}
-		m.run(stage, "uninstall", "agent")
+		m.run(staged, "uninstall", "agent")
 	}
 
 	foundings := func() {
-		install := []string{stage, "install", "hub", "--init", "云岭区", "--", "--id", "n0", "--listen", "127.0.0.1:443", "--raft", "127.0.0.1:8444"}
+		install := []string{staged, "install", "hub", "--init", "云岭区", "--", "--id", "n0", "--listen", "127.0.0.1:443", "--raft", "127.0.0.1:8444"}
 		password := regexp.MustCompile(`[a-z2-9]{5}(-[a-z2-9]{5}){3}`)
 		takes := m.timed(install...)
 		for trial := range max(2, trials/3) {
-			m.run(stage, "uninstall", "hub")
+			m.run(staged, "uninstall", "hub")
 			m.run("rm", "-rf", "/var/lib/shangu/hub", "/etc/shangu")
 			said, ended := m.broken(r, takes, install...)
 			if cuts++; ended {
@@ -167,7 +167,7 @@ func TestInstallSurvivesKills(t *testing.T) {
 				return nil
 			})
 		}
-		m.run(stage, "uninstall", "hub")
+		m.run(staged, "uninstall", "hub")
 	}
 
 	upgrades()

@@ -3,7 +3,6 @@ package vault
 import (
 	"errors"
 	"os/exec"
-	"path/filepath"
 
 	"shangu/schema/text"
 )
