@@ -76,8 +76,8 @@ func serve(ctx context.Context, o node.Options, ready func()) error {
 				return err
 			}
 			continue
-		case errors.Is(err, cluster.ErrRotten):
-			continue // opening finds the damage, and rebuilds
+		case errors.Is(err, cluster.ErrRotten), errors.Is(err, cluster.ErrStuck):
+			continue // a new start mends it
 		case cluster.Final(err):
 			return service.Final(err)
 		}

@@ -22,6 +22,17 @@ const snapshotMagic = "shangu snapshot 1\n"
 // errFailed answers entries after the state could not take one.
 var errFailed = errors.New("cluster: the node's state failed")
 
+// ErrStuck: a leader sends this node one snapshot over and over. A node whose log
+// holds entries that were never committed, up to where the snapshot ends or past
+// it, goes on taking them for its last ones when it has installed the snapshot,
+// and refuses what follows it (raft keeps its last index and term in memory, and
+// forgets to reset them). Started anew it takes the snapshot for its last entry.
+var ErrStuck = errors.New("cluster: this node refuses what follows the snapshot that it was sent")
+
+// maxSame is how many snapshots of one index may follow each other: where nothing
+// but changes of membership happened in between there are some.
+const maxSame = 4
+
 // fsm is the thin layer between raft and the state.
 type fsm struct {
 	state *state.State
@@ -34,6 +45,7 @@ type fsm struct {
 	moved   chan struct{} // closed when applied grows
 	err     error         // why the state takes nothing any more
 	restore error         // the last failed restore, for Open
+	same    int           // snapshots of one index that were restored, one after the other
 }
 
 func newFSM(s *state.State, fatal func(error)) *fsm {
@@ -88,9 +100,25 @@ func (f *fsm) apply(entries []state.LogEntry) ([][]byte, error) {
 func (f *fsm) advance(index uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if index > f.applied {
+		f.same = 0
+	}
 	f.applied = index
 	close(f.moved)
 	f.moved = make(chan struct{})
+}
+
+// again counts a snapshot of the index that the last one had.
+func (f *fsm) again(index uint64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.applied != index {
+		return nil
+	}
+	if f.same++; f.same > maxSame {
+		return ErrStuck
+	}
+	return nil
 }
 
 func (f *fsm) failure() error {
@@ -171,7 +199,11 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 
 func (f *fsm) load(r io.Reader) error {
 	br := bufio.NewReaderSize(r, 64<<10)
-	if _, err := readSnapshotHeader(br); err != nil {
+	index, err := readSnapshotHeader(br)
+	if err == nil {
+		err = errors.Join(f.failure(), f.again(index))
+	}
+	if err != nil {
 		return err
 	}
 	return f.state.Restore(br)

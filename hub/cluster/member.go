@@ -28,7 +28,9 @@ const (
 // voter that lags far behind would make every commit wait for it. One that has
 // none at all may not vote: as long as nobody leads nobody vouches for it, and
 // when it is started anew it is another member, so that two such would leave the
-// cluster without a leader for ever.
+// cluster without a leader for ever. Nor may one that lacks a change of the
+// membership: raft gives its vote to no candidate whose own vote it does not know
+// of, and that may be the only one that is left.
 const catchUp = 256
 
 // join is what a node says that wants to be in the cluster, or whose addresses
@@ -284,7 +286,7 @@ func (n *Node) admitNode(ctx context.Context, body []byte) (bool, error) {
 		return false, n.change(ctx, func() raft.IndexFuture { return n.raft.AddNonvoter(id, addr, 0, memberTimeout) })
 	case len(n.voters()) >= MaxVoters:
 		return true, nil
-	case j.last == 0 || j.last+catchUp < n.raft.LastIndex():
+	case j.last == 0 || j.last < n.changed() || j.last+catchUp < n.raft.LastIndex():
 		return false, nil
 	}
 	return true, n.giveVote(ctx, j.ID)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -60,6 +61,9 @@ type leadership struct {
 	// Set when ready is closed.
 	term   uint64
 	verify *verifier
+	// changed is where the last change of the membership is in the log; where it
+	// was made by an earlier leader, a later index.
+	changed atomic.Uint64
 }
 
 // barrierTimeout bounds one try of a new leader to have an entry of its own
@@ -268,6 +272,7 @@ func (n *Node) watchLeadership(notify <-chan bool) {
 			var l *leadership
 			if leads {
 				l = &leadership{ready: make(chan struct{})}
+				l.changed.Store(math.MaxUint64) // nobody gets a vote before it begins
 				l.ctx, l.end = context.WithCancel(n.ctx)
 			}
 			if old := n.leading.Swap(l); old != nil {
@@ -299,6 +304,7 @@ func (n *Node) lead(l *leadership) {
 		}
 	}
 	l.verify = n.verifierOf(l)
+	l.changed.CompareAndSwap(math.MaxUint64, n.raft.LastIndex())
 	close(l.ready)
 	n.spawn(func() { n.auditing(l) })
 	if err := n.register(l.ctx); err != nil && l.ctx.Err() == nil {

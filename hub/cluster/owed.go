@@ -76,8 +76,23 @@ func await[F raft.Future](ctx context.Context, n *Node, ask func() F) (F, error)
 
 // change has raft change the membership.
 func (n *Node) change(ctx context.Context, ask func() raft.IndexFuture) error {
-	_, err := await(ctx, n, ask)
-	return raftError(err)
+	l := n.leading.Load()
+	f, err := await(ctx, n, ask)
+	if err != nil {
+		return raftError(err)
+	}
+	if l != nil {
+		l.changed.Store(f.Index())
+	}
+	return nil
+}
+
+// changed is where in the log the last change of the membership is, or later.
+func (n *Node) changed() uint64 {
+	if l := n.leading.Load(); l != nil {
+		return l.changed.Load()
+	}
+	return n.raft.LastIndex()
 }
 
 // handOver has another node lead: the one of the given name, or any.

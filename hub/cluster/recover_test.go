@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -446,5 +447,89 @@ func TestAnEmptyNodeGetsNoVote(t *testing.T) {
 		w.join(n)
 		w.until("two voters", func() bool { return len(l.voters()) == 2 })
 		w.agree(l, n)
+	})
+}
+
+// TestALogThatNobodyCommittedGivesWay: a leader that is cut off takes many
+// entries into its log; the others go on with fewer, and keep only a snapshot of
+// them.
+func TestALogThatNobodyCommittedGivesWay(t *testing.T) {
+	inBubble(t, short, func(w *world, nodes []*Node) {
+		old := w.leader(nodes...)
+		p := w.enrol(old, 1)
+		w.write(nodes, []*pen{p}, 3).Wait()
+		w.net.cut(old)
+		ctx, cancel := context.WithTimeout(w.ctx, time.Second)
+		defer cancel()
+		var lost sync.WaitGroup
+		for range 30 {
+			lost.Go(func() { old.Propose(ctx, state.EncodeFeature(1, epoch, "nobody")) })
+		}
+		lost.Wait()
+		var rest []*Node
+		for _, n := range nodes {
+			if n != old {
+				rest = append(rest, n)
+			}
+		}
+		next := w.leader(rest...)
+		w.write(rest, []*pen{p}, 8).Wait()
+		w.snapshot(next)
+		if old.raft.LastIndex() <= next.raft.LastIndex() {
+			w.t.Fatalf("the log that is to give way ends at %d, the other at %d", old.raft.LastIndex(), next.raft.LastIndex())
+		}
+		w.net.mend(old)
+		w.until("the node that was cut off to hold what the others hold", func() bool {
+			n := nodes[int(old.ID()[0]-'1')]
+			if errors.Is(n.Err(), ErrStuck) {
+				n = w.again(nodes, n)
+			}
+			at, _ := next.deps.State.Applied()
+			index, _ := n.deps.State.Applied()
+			return index == at && n.raft.AppliedIndex() == next.raft.AppliedIndex()
+		})
+		w.write(nodes, []*pen{p}, 3).Wait()
+		w.agree(nodes...)
+		w.holdsAll(nodes[int(old.ID()[0]-'1')], []*pen{p})
+	})
+}
+
+// TestALaggardGetsNoVote: of two nodes that joined one lags behind where the
+// other got its vote. If it had one too, and the first were lost, it would refuse
+// the other its vote: it does not know that it may stand.
+func TestALaggardGetsNoVote(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		w := &world{t: t, ctx: ctx, dir: dir, net: newNet()}
+		defer w.end()
+		l := w.start("1")
+		if err := l.Bootstrap(); err != nil {
+			t.Fatal(err)
+		}
+		w.found(l)
+		lags, votes := w.start("2"), w.start("3")
+		for _, n := range []*Node{lags, votes} {
+			n.guard.let(open, 0)
+			s := n.self()
+			if err := l.change(w.ctx, func() raft.IndexFuture { return l.raft.AddNonvoter(s.ID, s.Address, 0, 0) }); err != nil {
+				t.Fatal(err)
+			}
+			w.until("it to have the log", func() bool { return n.raft.LastIndex() == l.raft.LastIndex() })
+		}
+		w.net.part(l, lags)
+		w.join(votes)
+		ctx, cancel = context.WithTimeout(w.ctx, 10*time.Second)
+		defer cancel()
+		if err := lags.Join(ctx, []string{l.cfg.API}); err == nil {
+			t.Error("a node that lacks a change of the membership has a vote")
+			return
+		}
+		w.net.mend(lags)
+		w.join(lags)
+		w.until("three voters", func() bool { return len(l.voters()) == 3 })
+		w.stop(l)
+		w.agree(lags, votes)
 	})
 }
