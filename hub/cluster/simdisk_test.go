@@ -112,6 +112,10 @@ func (d *drive) GetLog(index uint64, l *raft.Log) error {
 	return nil
 }
 
+// IsMonotonic implements raft.MonotonicLogStore, as the product's logs do: raft
+// leaves no gaps in it.
+func (d *drive) IsMonotonic() bool { return true }
+
 // DeleteRange implements raft.LogStore.
 func (d *drive) DeleteRange(low, high uint64) error {
 	d.mu.Lock()
