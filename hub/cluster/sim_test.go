@@ -359,8 +359,9 @@ func (f *fire) keep() {
 // describe says how the nodes stand.
 func (f *fire) describe() (s string) {
 	for _, n := range f.living() {
-		s += fmt.Sprintf("node %s: %v, stage %d, last %d, applied %d, members %v, err %v; ", n.ID(), n.raft.State(), n.guard.at(),
-			n.raft.LastIndex(), n.raft.AppliedIndex(), n.servers(), n.Err())
+		at, sum, err := n.deps.State.NodeDigest()
+		s += fmt.Sprintf("node %s: %v, stage %d, last %d, applied %d, state at %d %.4x (%v), leads %v, members %v, err %v; ", n.ID(), n.raft.State(), n.guard.at(),
+			n.raft.LastIndex(), n.raft.AppliedIndex(), at, sum, err, n.Leads(), n.servers(), n.Err())
 	}
 	return s
 }
