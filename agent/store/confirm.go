@@ -119,7 +119,8 @@ func (o *Outbox) Pack(budget int) ([]byte, uint64, error) {
 var errEnough = fmt.Errorf("store: enough entries")
 
 // Confirm records that the hub holds the chain up to r.Tip: the entries up to
-// there, but for those in quarantine, become part of the confirmed documents.
+// there, but for those in quarantine, become part of the confirmed documents. Where
+// they are already, the receipt is kept if this store has lost its own.
 func (s *Store) Confirm(r session.Receipt, verdicts []session.Verdict, clock change.Clock) error {
 	if err := s.begin(); err != nil {
 		return err
@@ -151,6 +152,13 @@ func (s *Store) Confirm(r session.Receipt, verdicts []session.Verdict, clock cha
 	defer s.mu.Unlock()
 	s.receipt, s.proven = r, r.Tip
 	return s.confirm(r.Tip, refused, clock)
+}
+
+// LacksReceipt reports whether the receipt for what is confirmed was lost.
+func (s *Store) LacksReceipt() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.proven.Seq < s.st.Confirmed.Seq
 }
 
 // confirm makes the entries up to tip part of the confirmed documents. The

@@ -51,8 +51,8 @@ func (s *Store) receiptOptions() journal.Options {
 }
 
 // openReceipts opens the present chain's receipts, when it has any, and finds
-// the last one. Damaged ones are put aside: entries stay safe, but their codes
-// can no longer be shown.
+// the last one. Damaged ones are put aside: entries stay safe, and their codes
+// can be shown again after the next session.
 func (s *Store) openReceipts() error {
 	chain := s.ident.chain()
 	dir := s.files.receipts(chain)
@@ -71,10 +71,17 @@ func (s *Store) openReceipts() error {
 		}
 		err = errors.Join(err, j.Close())
 	}
-	if !errors.Is(err, journal.ErrDamaged) && !errors.Is(err, frame.ErrFormat) {
-		return err
+	return s.putAside(chain, err)
+}
+
+// putAside gives damaged receipts of a chain another name. The next session
+// brings the present chain's last one again, which covers all before it.
+func (s *Store) putAside(chain change.ChainID, why error) error {
+	if !errors.Is(why, journal.ErrDamaged) && !errors.Is(why, frame.ErrFormat) {
+		return why
 	}
-	s.o.Log.Error("the district's receipts are damaged; they are put aside", "error", err)
+	s.o.Log.Error("the district's receipts are damaged; they are put aside", "error", why)
+	dir := s.files.receipts(chain)
 	aside := dir + ".damaged"
 	return errors.Join(s.files.fs.Remove(aside), s.files.fs.Rename(dir, aside), s.files.fs.SyncDir(filepath.Dir(dir)))
 }
@@ -208,11 +215,17 @@ func (s *Store) receiptsOf(chain change.ChainID) (rs []session.Receipt, err erro
 		return readReceipts(s.receipts)
 	}
 	j, err := journal.Open(s.files.receipts(chain), chain, s.receiptOptions())
-	if err != nil {
+	if err == nil {
+		rs, err = readReceipts(j)
+		err = errors.Join(err, j.Close())
+	}
+	if err == nil || errors.Is(err, journal.ErrMissing) {
+		return rs, err
+	}
+	if err := s.putAside(chain, err); err != nil {
 		return nil, err
 	}
-	rs, err = readReceipts(j)
-	return rs, errors.Join(err, j.Close())
+	return nil, journal.ErrMissing
 }
 
 // For returns the receipt that covers an entry: the first one given for it.

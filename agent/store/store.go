@@ -148,7 +148,10 @@ type Store struct {
 	counter uint64 // of NewID at this start
 }
 
-var _ session.Store = (*Store)(nil)
+var (
+	_ session.Store       = (*Store)(nil)
+	_ session.Receiptless = (*Store)(nil)
+)
 
 // Open opens the store in dir, or makes one. It mends by itself what a power cut
 // can leave: a torn save is cut off, documents that lag behind the journal are

@@ -147,6 +147,9 @@ func (s *talk) exchange(ctx context.Context, q request) (*response, Heartbeat, e
 	chain, epoch := s.store.Chain()
 	q.beat = s.store.Heartbeat()
 	q.confirmed, q.cursor = s.store.Confirmed().Seq, s.store.Cursor()
+	if lacks(s.store) {
+		q.confirmed = 0 // the answer says then how far the hub is
+	}
 	if s.introduce {
 		q.epoch = epoch[:]
 	} else {
@@ -237,6 +240,10 @@ func (s *talk) settle(p *response, beat Heartbeat, pushed bool) error {
 		s.report.Rewound = true
 		if err := s.store.Rewind(own); err != nil {
 			return fmt.Errorf("send again from entry %d: %w", own.Seq+1, err)
+		}
+	case known && own == r.Tip && !pushed && lacks(s.store):
+		if err := s.store.Confirm(r, nil, clock); err != nil {
+			return fmt.Errorf("store receipt: %w", err)
 		}
 	case known && own == r.Tip:
 		return fmt.Errorf("%w: it refuses entries that continue its tip", ErrProtocol)

@@ -140,6 +140,17 @@ type Store interface {
 	Replace(b digest.Bucket, docs []*change.Doc) error
 }
 
+// Receiptless is a Store that may have lost receipts. Where it lacks the one for
+// what is confirmed, Confirm is called with that again.
+type Receiptless interface {
+	LacksReceipt() bool
+}
+
+func lacks(s Store) bool {
+	r, ok := s.(Receiptless)
+	return ok && r.LacksReceipt()
+}
+
 // Heartbeat is what an agent says of itself in each request.
 type Heartbeat struct {
 	At       int64  // wall clock, unix seconds
