@@ -43,7 +43,12 @@ const reachPatience = 20 * time.Second
 
 // knock finds the door of a directory and does its work there. make says
 // whether a directory without data gets some.
-func knock(cmd *cobra.Command, make bool, work func(context.Context, door) error) (err error) {
+func knock(cmd *cobra.Command, make bool, work func(context.Context, door) error) error {
+	return knockWith(cmd, make, service.Options{}, work)
+}
+
+// knockWith is knock with more to say to data that no service has open.
+func knockWith(cmd *cobra.Command, make bool, o service.Options, work func(context.Context, door) error) (err error) {
 	dir, err := cli.Dir(cmd)
 	if err != nil {
 		return err
@@ -70,11 +75,11 @@ func knock(cmd *cobra.Command, make bool, work func(context.Context, door) error
 	if err := service.MakeRoom(dir); err != nil {
 		return err
 	}
-	key, err := vault.Open(dir, service.KeyProbe, rand.Reader)
-	if err != nil {
+	o.Dir, o.Version, o.Built = dir, cli.Version(), built()
+	if o.Key, err = vault.Open(dir, service.KeyProbe, rand.Reader); err != nil {
 		return err
 	}
-	a, err := service.Open(service.Options{Dir: dir, Key: key, Version: cli.Version(), Built: built()})
+	a, err := service.Open(o)
 	if err != nil {
 		return err
 	}

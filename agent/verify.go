@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shangu/agent/service"
 	"shangu/installer/host/cli"
 	"shangu/schema/text"
 )
@@ -16,7 +17,7 @@ func verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "verify", Short: "agent.cmd_verify", Args: cobra.NoArgs}
 	cmd.Flags().BoolVar(&repair, "repair", false, "agent.flag_repair")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return knock(cmd, false, func(ctx context.Context, d door) error {
+		return knockWith(cmd, false, service.Options{Salvage: repair}, func(ctx context.Context, d door) error {
 			v, err := d.Verify(ctx, repair)
 			if err != nil {
 				return err

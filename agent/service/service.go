@@ -56,6 +56,9 @@ type Options struct {
 	// Up is how long the computer has been up: uptime.Read if it and Now are nil.
 	Up   func() (uptime.Reading, bool)
 	Rand io.Reader // crypto/rand if nil
+	// Salvage opens data whose journal is damaged, with what can be read of it.
+	// Without it such data is not opened.
+	Salvage bool
 	// Line is how the line to the hub may be used. It is kept: nil, as of a
 	// command, is what the service that ran here last was told.
 	Line *Line
@@ -148,7 +151,7 @@ func Open(o Options) (*Agent, error) {
 	a.clock = openClock(a.path(clockName), o.Now, o.Up, o.Log)
 	a.store, err = store.Open(a.path(storeDir), store.Options{
 		Device: a.key.Device(), Version: o.Version, Now: o.Now, Told: a.now, Up: o.Up,
-		Rand: o.Rand, Log: o.Log, Key: o.Key,
+		Rand: o.Rand, Log: o.Log, Key: o.Key, Salvage: o.Salvage,
 	})
 	if err != nil {
 		return nil, err

@@ -398,10 +398,11 @@ func (s *Store) moveTo(next identity, parted uint64, entries []*change.Entry) er
 	return nil
 }
 
-// salvage opens a store whose journal is damaged: what can be read of it, after
-// what the hub gave a receipt for, goes into a new epoch. The damaged journal
-// stays where it is.
-func (s *Store) salvage(dir string) error {
+// salvageFrom opens a store whose journal is damaged: what can be read of it,
+// after what the hub gave a receipt for, goes into a new epoch. The damaged
+// journal stays where it is.
+func (s *Store) salvageFrom(dir string, why error) error {
+	s.salvage = why.Error()
 	chain := s.ident.chain()
 	var parted uint64
 	if s.receipt.Chain == chain {

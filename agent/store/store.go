@@ -144,6 +144,7 @@ type Store struct {
 
 	failure string // last failure of a session, for the heartbeat
 	rebuilt string // why the documents were rebuilt at this start
+	salvage string // what was wrong with the journal that this start put aside
 	broken  error  // set once: the store takes no more
 	counter uint64 // of NewID at this start
 }
@@ -276,7 +277,7 @@ func (s *Store) openJournal() (err error) {
 		s.o.Log.Warn("the note of the epoch is missing; it is that of the only journal there is")
 		return s.files.writeKept(fileEpoch, s.ident)
 	case errors.Is(err, journal.ErrDamaged) && s.o.Salvage:
-		return s.salvage(dir)
+		return s.salvageFrom(dir, err)
 	case errors.Is(err, journal.ErrDamaged):
 		return said(ErrDamaged, err, "store.damaged", "where", err)
 	case !errors.Is(err, journal.ErrMissing):

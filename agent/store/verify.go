@@ -44,6 +44,10 @@ func (s *Store) Verify(repair bool) (v Verification, err error) {
 	if err != nil {
 		return v, said(ErrDamaged, err, "store.damaged", "where", err)
 	}
+	if s.salvage != "" && repair {
+		v.Problems, v.Repaired = append(v.Problems, s.salvage), true
+		s.salvage = ""
+	}
 	s.mu.RLock()
 	err = s.verifyDocs(&v)
 	s.mu.RUnlock()

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,5 +65,48 @@ func TestMappedFilesHaveTheirRoom(t *testing.T) {
 	}
 	for i := 0; i < len(b); i += 4096 {
 		b[i] = 1
+	}
+}
+
+// Badger's compaction deletes what went into a table that found no room: so one
+// that is made on a full disk waits until there is some, and is made then.
+func TestTablesWaitForRoom(t *testing.T) {
+	dir := smallDisk(t, "8m")
+	film := filepath.Join(dir, "film.mp4")
+	if err := os.WriteFile(film, make([]byte, 6<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, "000001.sst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(4 << 20); err != nil {
+		t.Fatal(err)
+	}
+	type mapped struct {
+		b   []byte
+		err error
+	}
+	done := make(chan mapped, 1)
+	go func() {
+		b, err := unix.Mmap(int(f.Fd()), 0, 4<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		done <- mapped{b, err}
+	}()
+	select {
+	case m := <-done:
+		t.Fatalf("a table without room was made, or given up: %v", m.err)
+	case <-time.After(2 * forRoom):
+	}
+	if err := os.Remove(film); err != nil {
+		t.Fatal(err)
+	}
+	m := <-done
+	if m.err != nil {
+		t.Fatal(m.err)
+	}
+	defer unix.Munmap(m.b)
+	for i := 0; i < len(m.b); i += 4096 {
+		m.b[i] = 1
 	}
 }
