@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -166,6 +167,27 @@ func TestWireBytesOfRealSessions(t *testing.T) {
 		idle[0], idle[1], idle[0]+idle[1], day[0], day[1], day[0]+day[1])
 	if sum := idle[0] + idle[1]; sum > goalIdle {
 		t.Errorf("a session with nothing new takes %d bytes, goal %d", sum, goalIdle)
+	}
+}
+
+// A school day over a new connection without a ticket, with nothing canned.
+func TestWireBytesOfAColdDay(t *testing.T) {
+	d := newDistrict(t)
+	n := d.open()
+	s := newSchool(d.enrolled(n, schoolA))
+	s.day(t)
+	s.session(t, n)
+	if err := os.Remove(s.state); err != nil {
+		t.Fatal(err)
+	}
+	s.day(t)
+	up, down := s.session(t, n)
+	if yes, _ := n.resumed(); yes != 0 {
+		t.Fatal("the session was resumed")
+	}
+	t.Logf("cold: a school day %d up + %d down = %d", up, down, up+down)
+	if up+down > goalCold {
+		t.Errorf("a cold session with a school day takes %d bytes, goal %d", up+down, goalCold)
 	}
 }
 
