@@ -10,7 +10,7 @@ import (
 
 	"shangu/hub/node"
 	"shangu/installer/host/cli"
-	"shangu/installer/host/local"
+	"shangu/installer/host/keycmd"
 	"shangu/installer/host/vault"
 	"shangu/schema/text"
 )
@@ -35,25 +35,6 @@ func keyCommand() *cobra.Command {
 		}
 		return printKey(cmd, keyFacts{Key: vault.Format(k)})
 	}}
-	set := &cobra.Command{Use: "set KEY", Short: "hub.cmd_key_set", Args: cobra.MinimumNArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		dir, err := cli.Dir(cmd)
-		if err != nil {
-			return err
-		}
-		k, err := vault.FromArgs(args)
-		if err != nil {
-			return err
-		}
-		held, err := local.Lock(dir)
-		if err != nil {
-			return err
-		}
-		defer held.Release()
-		if err := node.SetKey(dir, k); err != nil {
-			return err
-		}
-		return cli.Print(cmd, map[string]string{"dir": dir}, func(w io.Writer) { fmt.Fprintln(w, text.New("vault.kept", "dir", dir)) })
-	}}
 	open := &cobra.Command{Use: "open FILE", Short: "hub.cmd_key_open", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		b, err := os.ReadFile(args[0])
 		if err != nil {
@@ -67,7 +48,7 @@ func keyCommand() *cobra.Command {
 			return printKey(cmd, keyFacts{Key: r.Key, Recovery: r})
 		})
 	}}
-	return group("key", "hub.cmd_key", show, set, open)
+	return group("key", "hub.cmd_key", show, keycmd.Set("hub.cmd_key_set", node.SetKey), open)
 }
 
 func printKey(cmd *cobra.Command, k keyFacts) error {

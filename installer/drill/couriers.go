@@ -50,19 +50,11 @@ func (p *heap) spoil(b []byte, cuts, flips int) error {
 }
 
 func runCouriers(ctx context.Context, b *Bench) (o Outcome, err error) {
-	s, err := b.Stage(ctx)
+	s, h, l, err := b.district(ctx, 3)
 	if err != nil {
 		return o, err
 	}
 	defer s.Close()
-	l, err := newLedger(s.Work)
-	if err != nil {
-		return o, err
-	}
-	h, err := l.open(ctx, s, 3)
-	if err != nil {
-		return o, err
-	}
 	k, err := newCourier(s, h, "stick")
 	if err != nil {
 		return o, err

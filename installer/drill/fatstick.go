@@ -73,23 +73,11 @@ func sortOf(name string) string {
 }
 
 func newFatStick(ctx context.Context, b *Bench, o *Outcome) (*fat, error) {
-	s, err := b.Stage(ctx)
+	s, h, _, c, err := b.school(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	l, err := newLedger(s.Work)
-	if err != nil {
-		return nil, err
-	}
-	h, err := l.open(ctx, s, 1)
-	if err != nil {
-		return nil, err
-	}
-	c, err := l.enrolled(ctx, s, h, "school")
-	if err != nil {
-		return nil, err
-	}
 	if err := c.Drained(ctx, h, 0); err != nil {
 		return nil, err
 	}

@@ -19,21 +19,6 @@ var fire = Drill{Name: "fire", Holds: []int{2, 3, 4}, Run: runFire}
 // rolling restarts the nodes one after the other while a school pushes.
 var rolling = Drill{Name: "rolling", Holds: []int{2, 3, 4}, Run: runRolling}
 
-// burning sets a stage with three nodes and one agent that is enrolled.
-func (b *Bench) burning(ctx context.Context) (s *stage.Stage, h *stage.Hub, l *ledger, c *stage.School, err error) {
-	if s, err = b.Stage(ctx); err != nil {
-		return
-	}
-	if l, err = newLedger(s.Work); err != nil {
-		return
-	}
-	if h, err = l.open(ctx, s, 3); err != nil {
-		return
-	}
-	c, err = l.enrolled(ctx, s, h, "school")
-	return
-}
-
 // push records sheets and sends them in the background; the error is nil too
 // when the hub could not be reached: what is saved is what counts.
 func push(ctx context.Context, l *ledger, c *stage.School, n int) (<-chan struct{}, error) {
@@ -49,13 +34,11 @@ func push(ctx context.Context, l *ledger, c *stage.School, n int) (<-chan struct
 }
 
 func runFire(ctx context.Context, b *Bench) (o Outcome, err error) {
-	s, h, l, c, err := b.burning(ctx)
-	if s != nil {
-		defer s.Close()
-	}
+	s, h, l, c, err := b.school(ctx, 3)
 	if err != nil {
 		return o, err
 	}
+	defer s.Close()
 	r := rand.New(rand.NewPCG(b.Seed, 0xf1e))
 	seen := map[string]int{}
 	for o.Trials < b.trials(3, 60) {
@@ -176,13 +159,11 @@ func lastNode(ctx context.Context, s *stage.Stage, h *stage.Hub, l *ledger, c *s
 }
 
 func runRolling(ctx context.Context, b *Bench) (o Outcome, err error) {
-	s, h, l, c, err := b.burning(ctx)
-	if s != nil {
-		defer s.Close()
-	}
+	s, h, l, c, err := b.school(ctx, 3)
 	if err != nil {
 		return o, err
 	}
+	defer s.Close()
 	var longest time.Duration
 	for range b.trials(1, 10) {
 		for n := range h.Dirs {

@@ -24,19 +24,11 @@ func runFullStick(ctx context.Context, b *Bench) (o Outcome, err error) {
 	if os.Geteuid() != 0 {
 		return Skip("needs root, to mount a stick")
 	}
-	s, err := b.Stage(ctx)
+	s, h, l, err := b.district(ctx, 1)
 	if err != nil {
 		return o, err
 	}
 	defer s.Close()
-	l, err := newLedger(s.Work)
-	if err != nil {
-		return o, err
-	}
-	h, err := l.open(ctx, s, 1)
-	if err != nil {
-		return o, err
-	}
 	p, err := plugIn(ctx, s.Work)
 	if err != nil {
 		return Skip("cannot mount a stick here: %v", err)

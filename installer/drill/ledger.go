@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -158,6 +159,32 @@ func (l *ledger) check(ctx context.Context, s *stage.Stage, c *stage.School, o *
 		o.Lose("%s: of %d saved rows %d are gone and %d are different", c.Name, v.Rows, v.New, v.Changed)
 	}
 	return nil
+}
+
+// district sets a stage with a hub of n nodes and the sample's district. The caller
+// closes the stage; where it fails there is none.
+func (b *Bench) district(ctx context.Context, n int) (s *stage.Stage, h *stage.Hub, l *ledger, err error) {
+	if s, err = b.Stage(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if l, err = newLedger(s.Work); err == nil {
+		h, err = l.open(ctx, s, n)
+	}
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, s.Close())
+	}
+	return s, h, l, nil
+}
+
+// school is district with an agent of the sample's school that is enrolled.
+func (b *Bench) school(ctx context.Context, n int) (s *stage.Stage, h *stage.Hub, l *ledger, c *stage.School, err error) {
+	if s, h, l, err = b.district(ctx, n); err != nil {
+		return nil, nil, nil, nil, err
+	}
+	if c, err = l.enrolled(ctx, s, h, "school"); err != nil {
+		return nil, nil, nil, nil, errors.Join(err, s.Close())
+	}
+	return s, h, l, c, nil
 }
 
 // open founds a district of n nodes with the sample loaded.

@@ -89,23 +89,11 @@ type powered struct {
 // newPowered prepares the machine's disks: a school with its roster, enrolled
 // and in step with a hub, which lies beside it if the machine is to run it.
 func newPowered(ctx context.Context, b *Bench, hub bool) (*powered, error) {
-	s, err := b.Stage(ctx)
+	s, h, l, c, err := b.school(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	l, err := newLedger(s.Work)
-	if err != nil {
-		return nil, err
-	}
-	h, err := l.open(ctx, s, 1)
-	if err != nil {
-		return nil, err
-	}
-	c, err := l.enrolled(ctx, s, h, "school")
-	if err != nil {
-		return nil, err
-	}
 	if err := c.Drained(ctx, h, 0); err != nil {
 		return nil, err
 	}

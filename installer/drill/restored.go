@@ -17,13 +17,11 @@ import (
 var restored = Drill{Name: "restored", Holds: []int{2, 3, 4}, Run: runRestored}
 
 func runRestored(ctx context.Context, b *Bench) (o Outcome, err error) {
-	s, h, l, c, err := b.burning(ctx)
-	if s != nil {
-		defer s.Close()
-	}
+	s, h, l, c, err := b.school(ctx, 3)
 	if err != nil {
 		return o, err
 	}
+	defer s.Close()
 	r := rand.New(rand.NewPCG(b.Seed, 0x7e5))
 	again := 0 // sheets that only the agent still had
 	for o.Trials < b.trials(1, 10) {

@@ -33,19 +33,11 @@ var revocations = []revocation{
 const askers = 32
 
 func runRevoked(ctx context.Context, b *Bench) (o Outcome, err error) {
-	s, err := b.Stage(ctx)
+	s, h, _, err := b.district(ctx, 3)
 	if err != nil {
 		return o, err
 	}
 	defer s.Close()
-	l, err := newLedger(s.Work)
-	if err != nil {
-		return o, err
-	}
-	h, err := l.open(ctx, s, 3)
-	if err != nil {
-		return o, err
-	}
 	if err := resume(s.PID(h.Name(0))); err != nil {
 		return Skip("%v", err)
 	}

@@ -135,19 +135,11 @@ func (k courier) whole(ctx context.Context, l *ledger, o *Outcome, cs ...*stage.
 }
 
 func runSticks(ctx context.Context, b *Bench) (o Outcome, err error) {
-	s, err := b.Stage(ctx)
+	s, h, l, err := b.district(ctx, 1)
 	if err != nil {
 		return o, err
 	}
 	defer s.Close()
-	l, err := newLedger(s.Work)
-	if err != nil {
-		return o, err
-	}
-	h, err := l.open(ctx, s, 1)
-	if err != nil {
-		return o, err
-	}
 	k, err := newCourier(s, h, "stick")
 	if err != nil {
 		return o, err

@@ -33,16 +33,7 @@ func (b *Bench) trials(short, long int) int {
 // timeTravel sets a stage with a hub and one agent that is enrolled, has
 // recorded something and is drained.
 func (b *Bench) timeTravel(ctx context.Context) (s *stage.Stage, h *stage.Hub, l *ledger, c *stage.School, r *rand.Rand, err error) {
-	if s, err = b.Stage(ctx); err != nil {
-		return
-	}
-	if l, err = newLedger(s.Work); err != nil {
-		return
-	}
-	if h, err = l.open(ctx, s, 1); err != nil {
-		return
-	}
-	if c, err = l.enrolled(ctx, s, h, "school"); err != nil {
+	if s, h, l, c, err = b.school(ctx, 1); err != nil {
 		return
 	}
 	r = rand.New(rand.NewPCG(b.Seed, 0x7b1))
