@@ -115,10 +115,15 @@ const KeyProbe = keyFile
 
 // keepRecovery writes the data key's recovery copy once the district is known.
 func (a *Agent) keepRecovery(cr *link.Credentials) {
-	if a.o.Key.IsZero() || cr == nil || cr.Recipient == "" || vault.HasRecovery(a.o.Dir) {
+	if a.o.Key.IsZero() || cr == nil || vault.HasRecovery(a.o.Dir) {
 		return
 	}
-	err := vault.SaveRecovery(a.o.Dir, cr.Recipient, vault.Recovery{
+	to, _, ok := a.district(cr.School) // a school pack may have told what the hub did not
+	if !ok {
+		a.o.Log.Warn("no recovery copy of the data key is kept: the district has not said to whom it is sealed")
+		return
+	}
+	err := vault.SaveRecovery(a.o.Dir, to.recipient, vault.Recovery{
 		Key: vault.Format(a.o.Key), School: cr.School, Device: identity.FormatDevice(a.key.Device())})
 	if err != nil {
 		a.o.Log.Warn("the data key's recovery copy was not written", "err", err.Error())
