@@ -38,7 +38,9 @@ func TestCodesAreReadAsTheyAreTyped(t *testing.T) {
 			t.Fatalf("code %s", s)
 		}
 		wide := strings.Map(func(r rune) rune { return r + '！' - '!' }, s)
-		for _, typed := range []string{s, strings.ToLower(s), strings.ReplaceAll(s, "-", ""), " " + strings.ReplaceAll(s, "-", " ") + "\n", wide, strings.ReplaceAll(s, "-", "—")} {
+		for _, typed := range []string{s, strings.ToLower(s), strings.ReplaceAll(s, "-", ""), " " + strings.ReplaceAll(s, "-", " ") + "\n", wide, strings.ReplaceAll(s, "-", "—"),
+			strings.ReplaceAll(s, "-", "一"), strings.ReplaceAll(wide, "－", "ー"), strings.ReplaceAll(s, "-", "，"), strings.ReplaceAll(s, "-", "、"), strings.ReplaceAll(s, "-", "."), "\ufeff" + strings.ReplaceAll(s, "-", "-\u200b"),
+			strings.ReplaceAll(s, "-", " － "), strings.ReplaceAll(s, "-", "　")} {
 			got, err := Parse(typed)
 			if err != nil || got != c {
 				t.Fatalf("%q: %+v %v, expected %+v", typed, got, err, c)

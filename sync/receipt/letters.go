@@ -144,6 +144,11 @@ func readings(v []byte, typed []rune, doubt []int) (fits int) {
 	return fits
 }
 
+// separators are what people and input methods put between groups, besides
+// blanks and dashes: a Chinese one has no dash on the key, and offers the number
+// one and the mark of a long vowel instead.
+const separators = "−—－ー一._,:;/、，。·・：；"
+
 // tidy brings what was typed to bare capital letters and digits, whole and in
 // the groups it was typed in.
 func tidy(s string) (all []rune, groups [][]rune) {
@@ -157,7 +162,10 @@ func tidy(s string) (all []rune, groups [][]rune) {
 		if r >= '！' && r <= '～' {
 			r -= '！' - '!'
 		}
-		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == '−' || r == '.' || r == '_' {
+		if unicode.Is(unicode.Cf, r) {
+			continue // what comes along unseen when text is copied
+		}
+		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || strings.ContainsRune(separators, r) {
 			end()
 			continue
 		}

@@ -18,8 +18,9 @@
 // Short, Long, Example and the usages of flags are ids of schema/text; Main
 // puts the words in their place. Facts go to cmd.OutOrStdout, progress to
 // cmd.ErrOrStderr. A command returns its error; Main says it in one line on
-// stderr and chooses the exit code: 0 done, 1 failed, 2 used wrongly. The
-// context of a command ends on SIGINT and SIGTERM.
+// stderr and chooses the exit code: 0 done, 1 failed, 2 used wrongly, or the one
+// that an error of its own names (service.FinalCode). The context of a command
+// ends on SIGINT and SIGTERM.
 package cli
 
 import (

@@ -158,6 +158,10 @@ func help(w io.Writer, cmd *cobra.Command) {
 			}
 		}
 	}
+	if !cmd.HasParent() {
+		head("host.help_exits")
+		fmt.Fprintln(w, text.New("host.exits"))
+	}
 	if cmd.HasAvailableLocalFlags() {
 		head("host.help_flags")
 		fmt.Fprintln(w, strings.TrimRight(cmd.LocalFlags().FlagUsages(), "\n"))
