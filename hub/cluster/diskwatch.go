@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -129,9 +130,15 @@ func (d *diskWatch) maySnapshot(last int64) error {
 // then lags and catches up when there is room, a leader steps down. What raft
 // itself writes, votes and the first entry of a term, still goes in: it is small,
 // and the log's segments have their room.
+//
+// Where the end of the log was cut off and what was to follow could not be
+// written, raft goes on taking what is gone for its last entries, and the node
+// never again takes one: it has to begin anew.
 type guardedLog struct {
 	LogStore
 	watch *diskWatch
+	fail  func(error)
+	cut   *atomic.Bool // the end was cut off, and nothing written since
 }
 
 // StoreLog implements raft.LogStore.
@@ -139,6 +146,16 @@ func (g guardedLog) StoreLog(l *raft.Log) error { return g.StoreLogs([]*raft.Log
 
 // StoreLogs implements raft.LogStore.
 func (g guardedLog) StoreLogs(logs []*raft.Log) error {
+	err := g.store(logs)
+	if err == nil {
+		g.cut.Store(false)
+	} else if g.cut.Load() {
+		g.fail(fmt.Errorf("%w: %w", ErrStuck, err))
+	}
+	return err
+}
+
+func (g guardedLog) store(logs []*raft.Log) error {
 	if g.watch.tight.Load() {
 		for _, l := range logs {
 			if l.Type == raft.LogCommand {
@@ -147,6 +164,18 @@ func (g guardedLog) StoreLogs(logs []*raft.Log) error {
 		}
 	}
 	return g.LogStore.StoreLogs(logs)
+}
+
+// DeleteRange implements raft.LogStore.
+func (g guardedLog) DeleteRange(low, high uint64) error {
+	last, err := g.LastIndex()
+	if err != nil {
+		return err
+	}
+	if high >= last {
+		g.cut.Store(true)
+	}
+	return g.LogStore.DeleteRange(low, high)
 }
 
 // IsMonotonic implements raft.MonotonicLogStore for the log beneath.

@@ -101,7 +101,7 @@ func TestAllDisksFullSaySoAndGoOn(t *testing.T) {
 
 func TestTightDiskKeepsCommandsOutOfTheLog(t *testing.T) {
 	w := &diskWatch{}
-	g := guardedLog{kept{raft.NewInmemStore()}, w}
+	g := guardedLog{kept{raft.NewInmemStore()}, w, nil, new(atomic.Bool)}
 	command, first := &raft.Log{Index: 1, Type: raft.LogCommand}, &raft.Log{Index: 1, Type: raft.LogNoop}
 	w.tight.Store(true)
 	if err := g.StoreLog(command); !errors.Is(err, errNoRoom) {
@@ -119,3 +119,39 @@ func TestTightDiskKeepsCommandsOutOfTheLog(t *testing.T) {
 type kept struct{ *raft.InmemStore }
 
 func (kept) Close() error { return nil }
+
+// TestALogThatWasCutAndNotWrittenEndsTheNode: raft would take the entries that
+// are gone for its last ones, for ever.
+func TestALogThatWasCutAndNotWrittenEndsTheNode(t *testing.T) {
+	d := newDrive(newWeather(1), "node1", 1)
+	var failed error
+	watch := &diskWatch{}
+	g := guardedLog{d, watch, func(err error) { failed = err }, new(atomic.Bool)}
+	entry := func(i uint64) []*raft.Log { return []*raft.Log{{Index: i, Term: 1}} }
+	for i := range uint64(4) {
+		if err := g.StoreLogs(entry(i + 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.ail(0, true)
+	if err := g.StoreLogs(entry(5)); err == nil || failed != nil {
+		t.Fatalf("an append that failed: %v, the node: %v", err, failed)
+	}
+	if err := g.DeleteRange(1, 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.StoreLogs(entry(5)); err == nil || failed != nil {
+		t.Fatalf("an append that failed behind a shorter front: %v, the node: %v", err, failed)
+	}
+	d.ail(0, false)
+	if err := errors.Join(g.DeleteRange(4, 4), g.StoreLogs(entry(4))); err != nil || failed != nil {
+		t.Fatalf("another end of the log: %v, the node: %v", err, failed)
+	}
+	d.ail(0, true)
+	if err := g.DeleteRange(3, 4); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.StoreLogs(entry(3)); err == nil || !errors.Is(failed, ErrStuck) {
+		t.Errorf("an end that was cut off and not written: %v, the node: %v", err, failed)
+	}
+}

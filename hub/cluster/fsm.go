@@ -22,12 +22,14 @@ const snapshotMagic = "shangu snapshot 1\n"
 // errFailed answers entries after the state could not take one.
 var errFailed = errors.New("cluster: the node's state failed")
 
-// ErrStuck: a leader sends this node one snapshot over and over. A node whose log
+// ErrStuck: this node can take no entry any more until it is started anew: the
+// end of its log was cut off and what follows could not be written (diskwatch.go),
+// or a leader sends it one snapshot over and over. A node whose log
 // holds entries that were never committed, up to where the snapshot ends or past
 // it, goes on taking them for its last ones when it has installed the snapshot,
 // and refuses what follows it (raft keeps its last index and term in memory, and
 // forgets to reset them). Started anew it takes the snapshot for its last entry.
-var ErrStuck = errors.New("cluster: this node refuses what follows the snapshot that it was sent")
+var ErrStuck = errors.New("cluster: this node cannot go on with its log as raft knows it")
 
 // maxSame is how many snapshots of one index may follow each other: where nothing
 // but changes of membership happened in between there are some.

@@ -130,7 +130,7 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	}
 	notify := make(chan bool, 16)
 	rc.NotifyCh = notify
-	if n.raft, err = raft.NewRaft(rc, n.fsm, guardedLog{d.Logs, n.disk}, d.Logs, d.Snapshots, d.Transport); err != nil {
+	if n.raft, err = raft.NewRaft(rc, n.fsm, guardedLog{d.Logs, n.disk, n.fail, new(atomic.Bool)}, d.Logs, d.Snapshots, d.Transport); err != nil {
 		return nil, err
 	}
 	// An older snapshot may have been restored in place of a broken newest one;
