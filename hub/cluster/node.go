@@ -130,7 +130,12 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	}
 	notify := make(chan bool, 16)
 	rc.NotifyCh = notify
-	if n.raft, err = raft.NewRaft(rc, n.fsm, guardedLog{d.Logs, n.disk, n.fail, new(atomic.Bool)}, d.Logs, d.Snapshots, d.Transport); err != nil {
+	stuck := func(err error) {
+		// Told that what is gone was committed, raft would end the process.
+		n.guard.let(shut, math.MaxUint64)
+		n.fail(err)
+	}
+	if n.raft, err = raft.NewRaft(rc, n.fsm, guardedLog{d.Logs, n.disk, stuck, new(atomic.Bool)}, d.Logs, d.Snapshots, d.Transport); err != nil {
 		return nil, err
 	}
 	// An older snapshot may have been restored in place of a broken newest one;
