@@ -219,14 +219,26 @@ func (w *world) join(n *Node) {
 // most.
 func (w *world) until(what string, f func() bool) {
 	w.t.Helper()
+	w.untilAll(what, func() string {
+		if f() {
+			return ""
+		}
+		return "not yet"
+	})
+}
+
+// untilAll is until, of something that says what is amiss.
+func (w *world) untilAll(what string, amiss func() string) {
+	w.t.Helper()
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
 	for end := time.Now().Add(time.Minute); ; <-t.C {
-		if f() {
+		now := amiss()
+		if now == "" {
 			return
 		}
 		if time.Now().After(end) {
-			w.t.Fatalf("waited in vain: %s", what)
+			w.t.Fatalf("waited in vain: %s: %s", what, now)
 		}
 	}
 }
@@ -352,14 +364,18 @@ func (p *pen) pack() (session.Push, error) {
 func (w *world) agree(nodes ...*Node) {
 	w.t.Helper()
 	l := w.leader(nodes...)
-	w.until("the nodes to hold the same", func() bool {
+	w.untilAll("the nodes to hold the same", func() string {
 		at, sum, err := l.deps.State.NodeDigest()
+		agreed, held := err == nil, fmt.Sprintf("leader %s: %d %x %v", l.ID(), at, sum[:4], err)
 		for _, n := range nodes {
 			index, got, e := n.deps.State.NodeDigest()
-			if err != nil || e != nil || index != at || got != sum {
-				return false
-			}
+			agreed = agreed && e == nil && index == at && got == sum
+			held += fmt.Sprintf("; %s: %d %x %v, raft %v at %d of %d, failed %v", n.ID(), index, got[:4], e,
+				n.raft.State(), n.raft.AppliedIndex(), n.raft.LastIndex(), n.Err())
 		}
-		return true
+		if agreed {
+			return ""
+		}
+		return held
 	})
 }

@@ -200,6 +200,18 @@ func (n *Node) door(id string) string {
 	return n.life.Doors[id]
 }
 
+// mapped reports whether this node has noted where all others are: it finds them
+// even if it loses its state before they are asked again.
+func (n *Node) mapped() bool {
+	servers := n.servers()
+	n.lifeMu.Lock()
+	defer n.lifeMu.Unlock()
+	return !slices.ContainsFunc(servers, func(s raft.Server) bool {
+		name := nameOf(s.ID)
+		return name != n.cfg.ID && n.life.Doors[name] == ""
+	})
+}
+
 // sameStart reports whether two records are of one start at the same addresses.
 func sameStart(a, b Peer) bool {
 	a.Life = b.Life

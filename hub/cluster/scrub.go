@@ -18,6 +18,10 @@ var ErrRotten = errors.New("cluster: this node's disk damaged its state")
 // everything else waits for the disk.
 const scrubPause = 100 * time.Millisecond
 
+// handOvers is how often a leader with a damaged state tries to have another lead
+// before it ends all the same.
+const handOvers = 10
+
 // scrubbed is what a node's last scrub found.
 type scrubbed struct {
 	at    int64 // unix seconds; 0: there was none since it started
@@ -62,11 +66,7 @@ func (n *Node) scrub() {
 		return
 	case errors.Is(err, state.ErrDamaged):
 		n.log.Error("the disk damaged this node's state; the node begins anew and heals it", "err", err)
-		if n.Leads() && len(n.voters()) > 1 {
-			if err := n.handOver(n.ctx, nil); err != nil {
-				n.log.Warn("leadership was not handed over", "err", err)
-			}
-		}
+		n.stepAside()
 		n.fail(errors.Join(ErrRotten, err))
 		return
 	case err != nil:
@@ -83,6 +83,26 @@ func (n *Node) scrub() {
 	}
 	if n.anotherIsSound() {
 		n.differ()
+	}
+}
+
+// stepAside has another node lead. One that started a moment ago does not stand
+// for election before it is vouched for, which raft does not know.
+func (n *Node) stepAside() {
+	for range handOvers {
+		if !n.Leads() || len(n.voters()) < 2 {
+			return
+		}
+		err := n.handOver(n.ctx, nil)
+		if err == nil {
+			return
+		}
+		n.log.Warn("leadership was not handed over", "err", err)
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-time.After(joinEvery):
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/hashicorp/raft"
 )
 
 // rot changes a byte of every table of a node's state, which may be open.
@@ -68,7 +69,7 @@ func TestARottenDiskHeals(t *testing.T) {
 			if !errors.Is(n.Err(), ErrRotten) {
 				w.t.Errorf("node %s (leads: %v) goes on with a rotten state: %v", n.ID(), leads, n.Err())
 			}
-			if n.Leads() {
+			if n.raft.State() == raft.Leader {
 				w.t.Error("a node with a rotten state leads")
 			}
 			n = w.again(nodes, n)

@@ -179,7 +179,7 @@ func (n *Node) verifierOf(l *leadership) *verifier {
 	// What raft itself sends followers now and then, so that they go on following.
 	heartbeat := raft.AppendEntriesRequest{
 		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.life.Server), Addr: here},
-		Term:      l.term, Leader: here,
+		Term:      l.term,
 	}
 	voting := func(self bool) (out []raft.Server) {
 		for _, s := range n.servers() {

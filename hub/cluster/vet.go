@@ -214,7 +214,7 @@ func (n *Node) vetting() {
 			return
 		}
 		every := joinEvery
-		if n.guard.at() == open {
+		if n.guard.at() == open && n.mapped() {
 			every = watchEvery
 		}
 		t.Reset(every)
