@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"shangu/agent/service"
 	"shangu/installer/host/cli"
+	"shangu/schema"
 	"shangu/schema/text"
 )
 
@@ -34,11 +34,15 @@ func receiptCommand() *cobra.Command {
 
 // writeSheet prints a sheet for the folder, as wide as a line of A4.
 func writeSheet(w io.Writer, s service.DaySheet) {
-	fmt.Fprintln(w, text.New("agent.receipt_title", "name", s.Name, "school", s.School, "date", s.Date))
+	title := text.New("agent.receipt_title", "name", s.Name, "school", s.School, "date", s.Date)
+	if s.School == "" {
+		title = text.New("agent.receipt_title_none", "date", s.Date)
+	}
+	fmt.Fprintln(w, title)
 	fmt.Fprintln(w)
 	for _, r := range s.Records {
 		fmt.Fprintf(w, "%s  %s\n", text.New("agent.receipt_"+r.State), r.What)
-		line := text.New("agent.receipt_by", "by", r.By, "time", nearTime(r.Time)).Error()
+		line := text.New("agent.receipt_by", "by", r.By, "time", schema.Clock(r.Time)).Error()
 		switch {
 		case r.Code != "":
 			fmt.Fprintf(w, "      %s  %s\n", r.Code, line)
@@ -51,16 +55,7 @@ func writeSheet(w io.Writer, s service.DaySheet) {
 	fmt.Fprintln(w)
 	fmt.Fprintln(w, text.New("agent.receipt_sum", "n", len(s.Records), "safe", s.Safe, "waiting", s.Waiting))
 	if s.Code != "" {
-		fmt.Fprintln(w, text.New("agent.receipt_day", "code", s.Code, "time", nearTime(s.Time)))
+		fmt.Fprintln(w, text.New("agent.receipt_day", "code", s.Code, "time", schema.Clock(s.Time)))
 		fmt.Fprintln(w, text.New("agent.receipt_how"))
 	}
-}
-
-// nearTime is a time of the hub's in this machine's zone; "-" if there is none.
-func nearTime(at string) string {
-	t, err := time.Parse(time.RFC3339, at)
-	if err != nil {
-		return "-"
-	}
-	return t.Local().Format("2006-01-02 15:04")
 }

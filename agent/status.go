@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"shangu/agent/service"
 	"shangu/agent/web"
 	"shangu/installer/host/cli"
+	"shangu/schema"
 	"shangu/schema/text"
 )
 
@@ -37,8 +37,8 @@ func writeStatus(w io.Writer, s service.Status) {
 		school = text.New("agent.page_no_school").Error()
 	}
 	last := text.New("agent.page_never").Error()
-	if t, err := time.Parse(time.RFC3339, s.LastSync); err == nil {
-		last = t.Local().Format("2006-01-02 15:04:05")
+	if s.LastSync != "" {
+		last = schema.Clock(s.LastSync)
 	}
 	for _, n := range s.Notices {
 		fmt.Fprintf(w, "%s: %s\n", n.Level.Word(), n.Text)

@@ -13,6 +13,7 @@ import (
 
 	"shangu/hub/node"
 	"shangu/installer/host/cli"
+	"shangu/schema"
 	"shangu/schema/text"
 )
 
@@ -88,10 +89,10 @@ func showAuditCommand() *cobra.Command {
 
 func sayAudited(w io.Writer, a node.Audited) {
 	if a.Doc == "" {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", a.N, a.Time, a.Account, a.What)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", a.N, schema.Clock(a.Time), a.Account, a.What)
 		return
 	}
-	fmt.Fprintf(w, "%d\t%s\t%s\t%s %s %s\t%s\n", a.N, a.Saved, a.Account, a.Scope, a.Kind, a.Doc, a.Device)
+	fmt.Fprintf(w, "%d\t%s\t%s\t%s %s %s\t%s\n", a.N, schema.Clock(a.Saved), a.Account, a.Scope, a.Kind, a.Doc, a.Device)
 	for _, f := range a.Fields {
 		if f.Old != "" {
 			fmt.Fprintf(w, "\t%s: %s -> %s\n", f.Name, f.Old, f.New)

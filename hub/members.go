@@ -11,6 +11,7 @@ import (
 
 	"shangu/hub/node"
 	"shangu/installer/host/cli"
+	"shangu/schema"
 	"shangu/schema/text"
 	"shangu/sync/identity"
 )
@@ -42,7 +43,7 @@ func issue(cmd *cobra.Command, q node.TokenRequest, id string) error {
 		}
 		return cli.Print(cmd, t, func(w io.Writer) {
 			fmt.Fprintln(w, t.Token)
-			fmt.Fprintln(cmd.ErrOrStderr(), text.New(id, "school", t.School, "expires", t.Expires.Local().Format("2006-01-02 15:04")))
+			fmt.Fprintln(cmd.ErrOrStderr(), text.New(id, "school", t.School, "expires", t.Expires.In(schema.Zone).Format("2006-01-02 15:04")))
 		})
 	})
 }

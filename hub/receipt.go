@@ -11,6 +11,7 @@ import (
 
 	"shangu/hub/node"
 	"shangu/installer/host/cli"
+	"shangu/schema"
 	"shangu/schema/text"
 )
 
@@ -30,7 +31,7 @@ func receiptCommand() *cobra.Command {
 }
 
 func sayCovered(w io.Writer, c node.Covered) {
-	fmt.Fprintln(w, text.New("receipt.given", "code", c.Code, "name", c.Name, "school", c.School, "device", c.Device, "time", c.Time, "record", c.Record))
+	fmt.Fprintln(w, text.New("receipt.given", "code", c.Code, "name", c.Name, "school", c.School, "device", c.Device, "time", schema.Clock(c.Time), "record", c.Record))
 	switch {
 	case c.Kind == "day":
 		fmt.Fprintln(w, text.New("receipt.day", "date", c.Date, "sheets", c.Sheets, "marks", c.Marks, "visits", c.Visits, "trainings", c.Trainings))
@@ -38,7 +39,7 @@ func sayCovered(w io.Writer, c node.Covered) {
 		fmt.Fprintln(w, text.New("receipt.far_back"))
 		return
 	default:
-		fmt.Fprintln(w, text.New("receipt.record", "kind", c.DocKind, "doc", c.Doc, "account", c.Account, "saved", c.Saved))
+		fmt.Fprintln(w, text.New("receipt.record", "kind", c.DocKind, "doc", c.Doc, "account", c.Account, "saved", schema.Clock(c.Saved)))
 		for _, f := range c.Fields {
 			fmt.Fprintf(w, "  %s\t%s\n", f.Name, f.New)
 		}
@@ -49,6 +50,6 @@ func sayCovered(w io.Writer, c node.Covered) {
 	case c.Changed == 0:
 		fmt.Fprintln(w, text.New("receipt.unchanged"))
 	default:
-		fmt.Fprintln(w, text.New("receipt.changed", "n", c.Changed, "by", c.ChangedBy, "at", c.ChangedAt))
+		fmt.Fprintln(w, text.New("receipt.changed", "n", c.Changed, "by", c.ChangedBy, "at", schema.Clock(c.ChangedAt)))
 	}
 }

@@ -13,16 +13,6 @@ import (
 	"shangu/sync/uptime"
 )
 
-// zone is where the schools are. The zone that a computer is set to is as little
-// evidence as its clock.
-var zone = time.FixedZone("CST", 8*3600)
-
-// dateIn is the date of an instant at the schools.
-func dateIn(t time.Time) schema.Date {
-	y, m, d := t.In(zone).Date()
-	return schema.DateOf(y, int(m), d)
-}
-
 // clockFile is kept through restarts: a computer whose battery is dead forgets
 // what day it is, and this one must notice.
 type clockFile struct {
@@ -138,7 +128,7 @@ func (c *clock) settle(t time.Time, hub bool) {
 	offset := int64(t.Sub(local.Round(0)) / time.Second)
 	c.told, c.at, c.since, c.byHub = t, local, since, hub
 	next := clockFile{
-		Known: max(c.f.Known, t.Unix()), Offset: offset, Day: int32(dateIn(t)),
+		Known: max(c.f.Known, t.Unix()), Offset: offset, Day: int32(schema.DateAt(t)),
 		Told: t.Unix(), Boot: c.since.Boot, Up: c.since.Up, ByHub: hub,
 	}
 	if hub {
@@ -170,7 +160,7 @@ func (c *clock) keepDay() {
 	if c.told.IsZero() {
 		return
 	}
-	if t, _ := c.nowLocked(); dateIn(t) > dateIn(time.Unix(c.f.Known, 0)) {
+	if t, _ := c.nowLocked(); schema.DateAt(t) > schema.DateAt(time.Unix(c.f.Known, 0)) {
 		c.f.Known = t.Unix()
 		c.write()
 	}
@@ -198,14 +188,14 @@ func (c *clock) question() DateQuestion {
 	defer c.mu.Unlock()
 	c.keepDay()
 	t, sound := c.nowLocked()
-	today := dateIn(t)
+	today := schema.DateAt(t)
 	q := DateQuestion{Proposal: today.String(), Ask: !sound || int32(today) != c.f.Day, doubt: !sound}
 	switch {
 	case !q.Ask:
 	case !sound && c.f.Known != 0:
-		q.Why = text.New("agent.date_lost", "clock", c.local().In(zone).Format(time.DateOnly), "known", dateIn(time.Unix(c.f.Known, 0))).Code()
+		q.Why = text.New("agent.date_lost", "clock", c.local().In(schema.Zone).Format(time.DateOnly), "known", schema.DateAt(time.Unix(c.f.Known, 0))).Code()
 	case !sound:
-		q.Why = text.New("agent.date_unlikely", "clock", c.local().In(zone).Format(time.DateOnly)).Code()
+		q.Why = text.New("agent.date_unlikely", "clock", c.local().In(schema.Zone).Format(time.DateOnly)).Code()
 	default:
 		q.Why = text.New("agent.date_daily").Code()
 	}
@@ -217,17 +207,17 @@ func (c *clock) question() DateQuestion {
 func (c *clock) confirm(day schema.Date) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known := dateIn(time.Unix(c.f.Known, 0)); c.f.Known != 0 && day < known {
+	if known := schema.DateAt(time.Unix(c.f.Known, 0)); c.f.Known != 0 && day < known {
 		return text.New("agent.date_before", "date", day, "known", known)
 	}
 	t, sound := c.nowLocked()
-	if c.byHub && sound && day != dateIn(t) {
-		return text.New("agent.date_hub", "date", day, "hub", dateIn(t))
+	if c.byHub && sound && day != schema.DateAt(t) {
+		return text.New("agent.date_hub", "date", day, "hub", schema.DateAt(t))
 	}
 	if !sound {
 		t = c.local()
 	}
-	t = t.AddDate(0, 0, int(day-dateIn(t)))
+	t = t.AddDate(0, 0, int(day-schema.DateAt(t)))
 	if !plausible(t) {
 		return text.New("agent.date_bad", "date", day)
 	}
@@ -242,7 +232,7 @@ func (a *Agent) now() time.Time {
 }
 
 // today is the date at the school.
-func (a *Agent) today() schema.Date { return dateIn(a.now()) }
+func (a *Agent) today() schema.Date { return schema.DateAt(a.now()) }
 
 // DateQuestion says whether the clerk is to be asked for today's date.
 func (a *Agent) DateQuestion(context.Context) (DateQuestion, error) { return a.clock.question(), nil }

@@ -104,10 +104,10 @@ func TestSettingTheClockMovesNothing(t *testing.T) {
 	if got, sound := c.now(); !sound || got.Sub(hub) < 0 || got.Sub(hub) > time.Minute {
 		t.Errorf("%v, %v", got, sound)
 	}
-	if d := dateIn(hub); d != schema.DateOf(2026, 10, 12) || dateIn(hub.Add(time.Second)) != d+1 {
+	if d := schema.DateAt(hub); d != schema.DateOf(2026, 10, 12) || schema.DateAt(hub.Add(time.Second)) != d+1 {
 		t.Errorf("the school's day ends at the wrong time: %v", d)
 	}
-	if dateIn(hub.In(time.FixedZone("", 14*3600))) != schema.DateOf(2026, 10, 12) {
+	if schema.DateAt(hub.In(time.FixedZone("", 14*3600))) != schema.DateOf(2026, 10, 12) {
 		t.Error("the computer's zone moves the date")
 	}
 }
@@ -140,14 +140,14 @@ func TestTimeIsKnownUntilTheComputerStarts(t *testing.T) {
 		if rnd.IntN(3) == 0 {
 			c.hear(real)
 		}
-		if q := c.question(); q.Proposal != dateIn(real).String() || q.doubt {
+		if q := c.question(); q.Proposal != schema.DateAt(real).String() || q.doubt {
 			t.Fatalf("%v: %+v", real, q)
 		}
-		if err := c.confirm(dateIn(real) + 1); err == nil {
+		if err := c.confirm(schema.DateAt(real) + 1); err == nil {
 			t.Fatal("a date was confirmed against the hub's, of an earlier start of the agent")
 		}
 	}
-	day := dateIn(real)
+	day := schema.DateAt(real)
 	computer = uptime.Reading{Boot: "second", Up: time.Second}
 	real = real.Add(time.Hour)
 	if q := start().question(); q.Ask && q.Proposal < day.String() {
@@ -190,10 +190,10 @@ func TestDaysThatPassedAreKept(t *testing.T) {
 		local, computer = time.Unix(0, 0), uptime.Reading{Boot: "second", Up: time.Second}
 		c = start()
 		q := c.question()
-		if q.Proposal != dateIn(real).String() || !q.doubt {
-			t.Errorf("%s: on %v: %+v", name, dateIn(real), q)
+		if q.Proposal != schema.DateAt(real).String() || !q.doubt {
+			t.Errorf("%s: on %v: %+v", name, schema.DateAt(real), q)
 		}
-		if err := c.confirm(dateIn(real) - 1); err == nil {
+		if err := c.confirm(schema.DateAt(real) - 1); err == nil {
 			t.Errorf("%s: a day that had passed was confirmed", name)
 		}
 		// A battery that is a month ahead misleads until somebody says what day it
@@ -202,7 +202,7 @@ func TestDaysThatPassedAreKept(t *testing.T) {
 		if _, sound := c.now(); !sound {
 			t.Fatalf("%s: %v is doubted", name, local)
 		}
-		date := dateIn(real)
+		date := schema.DateAt(real)
 		for range 3 {
 			c.tick()
 			c.question()
@@ -277,7 +277,7 @@ func TestConfirmedDateIsCorrectedTime(t *testing.T) {
 		}
 		hub := time.Date(2026, 10, 15, 8, 0, 0, 0, time.UTC).Unix()
 		got := change.Clock{Hub: hub, At: beat.At, Boot: beat.Boot, Up: beat.Up}.Correct(&change.Entry{At: d.Cells[0].At, Boot: beat.Boot - 1})
-		if day := dateIn(time.Unix(got, 0)); day != schema.DateOf(2026, 10, 12) {
+		if day := schema.DateAt(time.Unix(got, 0)); day != schema.DateOf(2026, 10, 12) {
 			t.Errorf("clock at %v: the hub dates it %v", at, day)
 		}
 	}

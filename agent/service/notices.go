@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"shangu/agent/web"
+	"shangu/schema"
 	"shangu/schema/text"
 	"shangu/sync/link"
 )
@@ -97,7 +98,7 @@ func (a *Agent) sticks(s Status, add func(level web.Level, id string, kv ...any)
 	a.mu.Lock()
 	k := a.last.Stick
 	a.mu.Unlock()
-	date := func(at int64) string { return dateIn(time.Unix(at, 0)).String() }
+	date := func(at int64) string { return schema.DateAt(time.Unix(at, 0)).String() }
 	if s.Pending > 0 && k.Made != 0 {
 		add(web.Warn, "agent.notice_stick", "n", s.Pending, "date", date(k.Made))
 	}

@@ -182,7 +182,7 @@ func (a *Agent) State(ctx context.Context) (web.State, error) {
 		out.DataLimit = link.Amount(s.Data.Limit).String()
 	}
 	if t, err := time.Parse(time.RFC3339, s.LastSync); err == nil {
-		out.LastSync = t.In(zone)
+		out.LastSync = t.In(schema.Zone)
 	}
 	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"shangu/agent/intake"
+	"shangu/schema"
 	"shangu/schema/text"
 	"shangu/sync/seal"
 	"shangu/sync/session"
@@ -66,12 +67,12 @@ func TestNoticesOfSticks(t *testing.T) {
 	}
 	export()
 	now, _ := a.clock.now()
-	if s := said("agent.notice_stick"); !strings.Contains(s, dateIn(now).String()) || !strings.HasPrefix(s, "25 ") {
+	if s := said("agent.notice_stick"); !strings.Contains(s, schema.DateAt(now).String()) || !strings.HasPrefix(s, "25 ") {
 		t.Errorf("after the export: %q", s)
 	}
 	told := now.Add(-48 * time.Hour)
 	a.noteReply(told.Unix(), 25)
-	if s := said("agent.notice_stick_back"); !strings.Contains(s, dateIn(told).String()) || !strings.Contains(s, "25 ") {
+	if s := said("agent.notice_stick_back"); !strings.Contains(s, schema.DateAt(told).String()) || !strings.Contains(s, "25 ") {
 		t.Errorf("after the reply: %q", s)
 	}
 	a.note(session.Report{HubTime: now.Unix()}, nil)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"shangu/schema"
 	"shangu/schema/text"
 )
 
@@ -61,7 +62,7 @@ func (v *server) view(st State, lang text.Lang, log bool) view {
 	}
 	last := say("agent.page_never")
 	if !st.LastSync.IsZero() {
-		last = st.LastSync.Format("2006-01-02 15:04:05")
+		last = st.LastSync.In(schema.Zone).Format(time.DateTime)
 	}
 	out.Facts = []fact{
 		{say("agent.page_last_sync"), last},
@@ -154,7 +155,7 @@ func readable(raw string) line {
 	}
 	l := line{Time: take("time"), Level: take("level"), Message: take("msg")}
 	if t, err := time.Parse(time.RFC3339Nano, l.Time); err == nil {
-		l.Time = t.Local().Format("01-02 15:04:05")
+		l.Time = t.In(schema.Zone).Format("01-02 15:04:05")
 	}
 	names := make([]string, 0, len(fields))
 	for n := range fields {

@@ -4,8 +4,8 @@
 // It listens on a loopback address only and answers only requests that name
 // one, so that a page of somebody else's in the clerk's browser cannot read it
 // through a name of its own (DNS rebinding), nor act on it from its own origin. Which
-// of the machine's users are let in is installer/host/peer's. It imports schema/text
-// and installer/host/crowd alone.
+// of the machine's users are let in is installer/host/peer's. It imports schema,
+// schema/text and installer/host/crowd alone.
 package web
 
 import (

@@ -19,9 +19,6 @@ type Source interface {
 	Docs(scope string, k schema.Kind, f func(*change.Doc) error) error
 }
 
-// zone is the time zone of all dates and times in reports: China Standard Time.
-var zone = time.FixedZone("CST", 8*3600)
-
 // builders are the reports by name.
 var builders = map[string]func(Source, schema.Date) (*Table, error){
 	"summary":      func(s Source, _ schema.Date) (*Table, error) { return Summary(s) },
@@ -46,8 +43,7 @@ func Build(name string, s Source, now time.Time) (*Table, error) {
 	if f == nil {
 		return nil, text.New("report.unknown", "name", name, "names", fmt.Sprint(Names()))
 	}
-	y, m, d := now.In(zone).Date()
-	t, err := f(s, schema.DateOf(y, int(m), d))
+	t, err := f(s, schema.DateAt(now))
 	if err != nil {
 		return nil, fmt.Errorf("report %s: %w", name, err)
 	}
@@ -71,7 +67,7 @@ func Summary(s Source) (*Table, error) {
 	for _, r := range rows {
 		seen := Empty
 		if r.LastSeen > 0 {
-			seen = Text(time.Unix(r.LastSeen, 0).In(zone).Format(time.RFC3339))
+			seen = Text(time.Unix(r.LastSeen, 0).In(schema.Zone).Format(time.RFC3339))
 		}
 		t.Rows = append(t.Rows, []Cell{
 			Text(r.School), Text(r.Name), Int(r.Pupils), Int(r.Sheets), Int(r.Marks), Int(r.Visits), Int(r.Trainings),

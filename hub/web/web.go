@@ -21,6 +21,7 @@ import (
 
 	"shangu/hub/cluster"
 	"shangu/hub/state"
+	"shangu/schema"
 	"shangu/schema/text"
 )
 
@@ -171,7 +172,7 @@ type row struct {
 func (p *pages) overview(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
 	defer cancel()
-	v := overview{Lang: language(r), Options: p.Options, At: p.Now().Format("2006-01-02 15:04"), Status: p.Status(ctx)}
+	v := overview{Lang: language(r), Options: p.Options, At: p.Now().In(schema.Zone).Format("2006-01-02 15:04"), Status: p.Status(ctx)}
 	v.Other = map[text.Lang]string{text.ZH: "en", text.EN: "zh"}[v.Lang]
 	rows, err := p.Schools()
 	if err != nil {
