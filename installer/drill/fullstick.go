@@ -20,24 +20,11 @@ var fullStick = Drill{Name: "fullstick", Holds: []int{1, 7, 8}, Run: runFullStic
 // filmFile is what somebody's stick is full of.
 const filmFile = "film.mp4"
 
-func runFullStick(ctx context.Context, b *Bench) (o Outcome, err error) {
-	if os.Geteuid() != 0 {
-		return Skip("needs root, to mount a stick")
-	}
-	s, h, l, err := b.district(ctx, 1)
-	if err != nil {
-		return o, err
-	}
-	defer s.Close()
-	p, err := plugIn(ctx, s.Work)
-	if err != nil {
-		return Skip("cannot mount a stick here: %v", err)
-	}
-	defer func() {
-		if e := p.out(); err == nil {
-			err = e
-		}
-	}()
+func runFullStick(ctx context.Context, b *Bench) (Outcome, error) { return b.withStick(ctx, stuffed) }
+
+// stuffed writes to a stick that is full again and again, and then to one that
+// cannot be written.
+func stuffed(ctx context.Context, b *Bench, s *stage.Stage, h *stage.Hub, l *ledger, p plug) (o Outcome, err error) {
 	k := courier{s: s, h: h, stick: p.mount}
 	c, err := k.enrol(ctx, "school", sampleSchool)
 	if err != nil {

@@ -109,7 +109,10 @@ func (p plug) film(f func() error) (shots [][]byte, err error) {
 	return shots, err
 }
 
-func runUnplugged(ctx context.Context, b *Bench) (o Outcome, err error) {
+func runUnplugged(ctx context.Context, b *Bench) (Outcome, error) { return b.withStick(ctx, pulls) }
+
+// withStick runs a drill of a district of one node and a stick that is plugged in.
+func (b *Bench) withStick(ctx context.Context, run func(context.Context, *Bench, *stage.Stage, *stage.Hub, *ledger, plug) (Outcome, error)) (o Outcome, err error) {
 	if os.Geteuid() != 0 {
 		return Skip("needs root, to mount a stick")
 	}
@@ -127,7 +130,7 @@ func runUnplugged(ctx context.Context, b *Bench) (o Outcome, err error) {
 			err = e
 		}
 	}()
-	return pulls(ctx, b, s, h, l, p)
+	return run(ctx, b, s, h, l, p)
 }
 
 // pulls exports again and again, and looks at each state that the stick was in.
