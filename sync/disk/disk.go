@@ -101,6 +101,7 @@ func (osFS) Rename(from, to string) error { return rename(from, to) }
 func (osFS) Remove(name string) error { return removeAll(name) }
 
 func (fs osFS) SyncDir(dir string) error {
+	dir = filepath.Clean(dir) // "" is the present directory, whose parent is itself
 	err := os.Mkdir(dir, 0o700)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

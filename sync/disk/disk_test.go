@@ -80,6 +80,10 @@ func TestSyncDirMakesDirectories(t *testing.T) {
 	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 		t.Fatal(err)
 	}
+	t.Chdir(dir)
+	if err := errors.Join(OS.SyncDir(""), OS.SyncDir("."), OS.SyncDir("d")); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // On a stick too a file that was written is whole or what it was, by either way
