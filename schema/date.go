@@ -91,6 +91,12 @@ func (d Date) ascii() (b [10]byte, ok bool) {
 	return b, true
 }
 
+// Weekday is the day of the week.
+func (d Date) Weekday() time.Weekday { return d.time().Weekday() }
+
+// Weekend reports whether a date is a Saturday or a Sunday.
+func (d Date) Weekend() bool { return d.Weekday() == time.Saturday || d.Weekday() == time.Sunday }
+
 // SchoolYear is the year in which the date's school year began: it turns on
 // 1 August.
 func (d Date) SchoolYear() int {

@@ -96,6 +96,12 @@ func (b *batch) see(old, new *layers) {
 	b.swap(b.s.view, old.seen(), new.seen(), false)
 	b.s.seen.add(old.seen(), -1)
 	b.s.seen.add(new.seen(), 1)
+	for _, d := range []*change.Doc{old.seen(), new.seen()} {
+		if d != nil {
+			b.s.changes[d.Kind]++
+			break
+		}
+	}
 }
 
 func (b *batch) swap(set digest.Set, old, new *change.Doc, note bool) {

@@ -76,6 +76,17 @@ func (s *Store) Docs(kind schema.Kind, prefix string) iter.Seq2[*change.Doc, err
 	}
 }
 
+// Revision changes whenever a document of one of the kinds does, as readers see
+// it, and when documents were opened anew. It means nothing in the next process.
+func (s *Store) Revision(kinds ...schema.Kind) (n uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, k := range kinds {
+		n += s.changes[k]
+	}
+	return n + s.opened
+}
+
 // Digest digests what readers see: confirmed and pending.
 func (s *Store) Digest() digest.Set {
 	s.mu.RLock()

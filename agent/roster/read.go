@@ -1,0 +1,67 @@
+package roster
+
+import (
+	"shangu/schema"
+	"shangu/sync/change"
+)
+
+func flag(d *change.Doc, n schema.FieldNum) bool { b, _ := d.Value(n).Bool(); return b }
+
+func date(d *change.Doc, n schema.FieldNum) schema.Date {
+	i, _ := d.Value(n).Int()
+	return schema.Date(i)
+}
+
+func pupilOf(d *change.Doc) *Pupil {
+	return &Pupil{
+		Person:  person(d.ID, d.Value(schema.PupilName).Text(), d.Value(schema.PupilSex)),
+		Birth:   date(d, schema.PupilBirth),
+		Boarder: flag(d, schema.PupilBoarder), LeftBehind: flag(d, schema.PupilLeftBehind), Watch: flag(d, schema.PupilWatch),
+		Able: !flag(d, schema.PupilDisability),
+	}
+}
+
+func teacherOf(d *change.Doc) *Teacher {
+	return &Teacher{
+		Person:  person(d.ID, d.Value(schema.TeacherName).Text(), d.Value(schema.TeacherSex)),
+		Subject: d.Value(schema.TeacherSubject).Text(), Title: d.Value(schema.TeacherTitle).Text(),
+		Mountain: flag(d, schema.TeacherMountain), Backbone: flag(d, schema.TeacherBackbone),
+	}
+}
+
+func agreementOf(d *change.Doc) *Agreement {
+	state, _ := d.Value(schema.AgreementState).Int()
+	a := &Agreement{
+		ID: d.ID, Lead: d.Value(schema.AgreementLead).Text(), LeadName: d.Value(schema.AgreementLeadName).Text(), Members: map[string]string{},
+		From: date(d, schema.AgreementFrom), To: date(d, schema.AgreementTo), Series: d.Value(schema.AgreementSeries).Text(), State: int(state),
+	}
+	d.Each(func(k schema.Key, v schema.Value) {
+		if k.Num == schema.AgreementMember && !v.IsNil() {
+			a.Members[k.Sub] = v.Text()
+		}
+	})
+	return a
+}
+
+// calendar keeps a school year's calendar: the district's, or the school's own
+// exceptions. Years are asked for one after the other.
+func (r *Roster) calendar(own func(*change.Doc) bool) func(*change.Doc) {
+	either := func(was, more func(schema.Key) schema.Value) func(schema.Key) schema.Value {
+		if was == nil {
+			return more
+		}
+		return func(k schema.Key) schema.Value {
+			if v := was(k); !v.IsNil() {
+				return v
+			}
+			return more(k)
+		}
+	}
+	return func(d *change.Doc) {
+		if own(d) {
+			r.own = either(r.own, d.Lookup)
+		} else {
+			r.district = either(r.district, d.Lookup)
+		}
+	}
+}
