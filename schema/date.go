@@ -91,6 +91,12 @@ func (d Date) ascii() (b [10]byte, ok bool) {
 	return b, true
 }
 
+// Parts are the date's year, month and day.
+func (d Date) Parts() (year, month, day int) {
+	y, m, dd := d.time().Date()
+	return y, int(m), dd
+}
+
 // Weekday is the day of the week.
 func (d Date) Weekday() time.Weekday { return d.time().Weekday() }
 

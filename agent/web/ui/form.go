@@ -1,0 +1,141 @@
+package ui
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"shangu/schema"
+	"shangu/schema/text"
+)
+
+// maxForm bounds the bytes of a form; files come by a route of their own.
+const maxForm = 256 << 10
+
+// Form is what somebody typed and what is wrong with it, field by field. Shown
+// again it gives back what was typed.
+type Form struct {
+	values url.Values
+	wrong  map[string]*text.Message
+	lang   text.Lang
+}
+
+// NewForm is a form filled in by the page itself.
+func (r *Request) NewForm(kv ...string) *Form {
+	f := &Form{values: url.Values{}, wrong: map[string]*text.Message{}, lang: r.Lang}
+	for i := 0; i+1 < len(kv); i += 2 {
+		f.values.Set(kv[i], kv[i+1])
+	}
+	return f
+}
+
+// Typed is the form that the browser sent.
+func (r *Request) Typed() *Form {
+	f := r.NewForm()
+	f.values = r.PostForm
+	return f
+}
+
+// Value is what was typed into a field.
+func (f *Form) Value(name string) string { return f.values.Get(name) }
+
+// Values are what was chosen in a field of several.
+func (f *Form) Values(name string) []string { return f.values[name] }
+
+// Has reports whether a value of a field was chosen.
+func (f *Form) Has(name, value string) bool {
+	for _, v := range f.values[name] {
+		if v == value {
+			return true
+		}
+	}
+	return false
+}
+
+// Wrong is what is wrong with a field, in the reader's words; "" if nothing.
+func (f *Form) Wrong(name string) string {
+	if m := f.wrong[name]; m != nil {
+		return m.In(f.lang)
+	}
+	return ""
+}
+
+// OK reports whether nothing is wrong.
+func (f *Form) OK() bool { return len(f.wrong) == 0 }
+
+// Refuse says what is wrong with a field; the first sentence stays. An error that
+// is no message is a failure of ours, and comes back.
+func (f *Form) Refuse(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	m := text.Of(err)
+	if m == nil {
+		return err
+	}
+	if f.wrong[name] == nil {
+		f.wrong[name] = m
+	}
+	return nil
+}
+
+// Text reads a field of at most max characters.
+func (f *Form) Text(name string, max int) string {
+	v := strings.TrimSpace(f.Value(name))
+	if utf8.RuneCountInString(v) > max {
+		f.Refuse(name, text.New("page.too_long", "max", max))
+	}
+	return v
+}
+
+// Needed is Text of a field that must not be empty.
+func (f *Form) Needed(name string, max int) string {
+	v := f.Text(name, max)
+	if v == "" {
+		f.Refuse(name, text.New("page.needed"))
+	}
+	return v
+}
+
+// Date reads a date; 0 where none was typed.
+func (f *Form) Date(name string) schema.Date {
+	v := strings.TrimSpace(f.Value(name))
+	if v == "" {
+		return 0
+	}
+	d, ok := schema.ParseDate(v)
+	if !ok {
+		f.Refuse(name, text.New("page.bad_date", "date", v))
+	}
+	return d
+}
+
+// Int reads a number from min to max; 0 where none was typed.
+func (f *Form) Int(name string, min, max int) int {
+	v := strings.TrimSpace(f.Value(name))
+	if v == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < min || n > max {
+		f.Refuse(name, text.New("page.bad_number", "min", min, "max", max))
+		return 0
+	}
+	return n
+}
+
+// readForm parses a form of bounded size.
+func readForm(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	err := r.ParseForm()
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return text.New("page.too_large")
+	}
+	if err != nil {
+		return text.Wrap(err, "page.bad_form")
+	}
+	return nil
+}

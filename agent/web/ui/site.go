@@ -1,0 +1,331 @@
+package ui
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"shangu/agent/account"
+	"shangu/schema"
+	"shangu/schema/text"
+)
+
+//go:embed layout.html static
+var files embed.FS
+
+// Paths of pages that ui itself sends people to.
+const (
+	SignPath  = "/sign"
+	StartPath = "/start"
+)
+
+// Site is all pages.
+type Site struct {
+	d        Deps
+	sessions *sessions
+	pages    map[text.Lang]*template.Template
+	static   map[string]asset // by path
+}
+
+type asset struct {
+	body []byte
+	kind string
+}
+
+// New makes a site of areas. It fails on a template that does not parse and on
+// patterns that contradict each other.
+func New(d Deps) (s *Site, err error) {
+	if d.Idle == 0 {
+		d.Idle = DefaultIdle
+	}
+	s = &Site{d: d, sessions: &sessions{idle: d.Idle, by: map[string]*session{}}, static: map[string]asset{}, pages: map[text.Lang]*template.Template{}}
+	if err := s.readStatic(); err != nil {
+		return nil, fmt.Errorf("make pages: %w", err)
+	}
+	for _, lang := range []text.Lang{text.ZH, text.EN} {
+		if s.pages[lang], err = s.parse(lang); err != nil {
+			return nil, fmt.Errorf("make pages: %w", err)
+		}
+	}
+	return s, nil
+}
+
+var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+// readStatic names each asset by what is in it, so that browsers may keep it for
+// ever and a new release is seen at once.
+func (s *Site) readStatic() error {
+	return fs.WalkDir(files, "static", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		body, err := files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		s.static["/"+name] = asset{body, kinds[path.Ext(name)]}
+		return nil
+	})
+}
+
+// link is the address of an asset: its path, and a mark of its content.
+func (s *Site) link(name string) (string, error) {
+	a, ok := s.static["/static/"+name]
+	if !ok {
+		return "", fmt.Errorf("no asset %s", name)
+	}
+	sum := sha256.Sum256(a.body)
+	return "/static/" + name + "?" + hex.EncodeToString(sum[:4]), nil
+}
+
+func (s *Site) parse(lang text.Lang) (*template.Template, error) {
+	t := template.New("").Funcs(template.FuncMap{
+		"say":   func(id string, kv ...any) string { return text.New(id, kv...).In(lang) },
+		"words": func(m *text.Message) string { return m.In(lang) },
+		"label": func(l text.Label) string { return l.In(lang) },
+		"code":  func(l *schema.CodeList, n int) string { return codeName(l, n, lang) },
+		"day":   func(d schema.Date) string { return Day(d, lang) },
+		"asset": s.link,
+	})
+	b, err := files.ReadFile("layout.html")
+	if err != nil {
+		return nil, err
+	}
+	if t, err = t.Parse(string(b)); err != nil {
+		return nil, err
+	}
+	for _, a := range s.d.Areas {
+		if a.Files == nil {
+			continue
+		}
+		names, err := fs.Glob(a.Files, "*.html")
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range names {
+			b, err := fs.ReadFile(a.Files, n)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := t.New(a.Name + "/" + strings.TrimSuffix(n, ".html")).Parse(string(b)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t, nil
+}
+
+func codeName(l *schema.CodeList, n int, lang text.Lang) string {
+	c, ok := l.ByNum(int64(n))
+	if !ok {
+		return ""
+	}
+	return c.Name.In(lang)
+}
+
+// Day is a date as people write it: 10月12日 周一.
+func Day(d schema.Date, lang text.Lang) string {
+	y, m, day := d.Parts()
+	return text.New("page.day", "year", y, "month", m, "day", day, "weekday", text.New(fmt.Sprintf("page.weekday%d", d.Weekday())).In(lang)).In(lang)
+}
+
+// Handler serves the pages. Host and Origin are looked at by who mounts it.
+func (s *Site) Handler() http.Handler {
+	m := http.NewServeMux()
+	for name, a := range s.static {
+		m.HandleFunc("GET "+name, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", a.kind)
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+			w.Write(a.body)
+		})
+	}
+	for _, area := range s.d.Areas {
+		for _, route := range area.Routes {
+			m.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(route, w, r) })
+		}
+	}
+	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, s.request(w, r), text.New("page.none"), http.StatusNotFound)
+	})
+	return m
+}
+
+// request finds out who asks and in which language.
+func (s *Site) request(w http.ResponseWriter, r *http.Request) *Request {
+	now := s.d.Now()
+	id, session := s.sessions.take(w, r, now)
+	q := &Request{Request: r, Lang: text.Default(), Now: now, Today: s.d.Today(), session: &session, id: id}
+	if c, err := r.Cookie(langCookie); err == nil {
+		if l, ok := text.ParseLang(c.Value); ok {
+			q.Lang = l
+		}
+	}
+	if session.who != "" && !session.lock {
+		if a, err := s.d.Accounts.Get(session.who); err == nil {
+			q.Account = &a
+		}
+	}
+	return q
+}
+
+const langCookie = "shangu-lang"
+
+func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
+	q := s.request(w, r)
+	if !route.Who.admits(q.Account) {
+		s.turnAway(w, q)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if err := s.ours(w, q); err != nil {
+			s.fail(w, q, err, http.StatusForbidden)
+			return
+		}
+	}
+	a, err := route.Do(q)
+	if err != nil {
+		s.fail(w, q, err, http.StatusConflict)
+		return
+	}
+	a.write(s, w, q)
+}
+
+// ours takes what a page of this session sends, and nothing else.
+func (s *Site) ours(w http.ResponseWriter, q *Request) error {
+	token := q.Header.Get("Shangu-Token")
+	if token == "" {
+		if strings.HasPrefix(q.Header.Get("Content-Type"), "multipart/") {
+			return text.New("page.stale")
+		}
+		if err := readForm(w, q.Request); err != nil {
+			return err
+		}
+		token = q.PostForm.Get("token")
+	}
+	if subtle.ConstantTimeCompare([]byte(token), []byte(q.session.token)) != 1 {
+		return text.New("page.stale")
+	}
+	return nil
+}
+
+// turnAway sends people to where they can sign in, or says that the account may
+// not; a script is told.
+func (s *Site) turnAway(w http.ResponseWriter, q *Request) {
+	switch {
+	case q.Account != nil:
+		s.fail(w, q, text.New("page.not_yours"), http.StatusForbidden)
+	case q.Header.Get("Shangu-Token") != "":
+		s.fail(w, q, text.New("page.locked"), http.StatusUnauthorized)
+	default:
+		if q.Method == http.MethodGet {
+			s.sessions.edit(q.id, func(v *session) { v.next = q.URL.RequestURI() })
+		}
+		to := SignPath
+		if len(s.d.Accounts.List()) == 0 {
+			to = StartPath
+		}
+		http.Redirect(w, q.Request, to, http.StatusSeeOther)
+	}
+}
+
+// fail says what went wrong, to a person on a page and to a script in JSON.
+func (s *Site) fail(w http.ResponseWriter, q *Request, err error, code int) {
+	m := text.Of(err)
+	if m == nil {
+		s.d.Log.Error("a page failed", "path", q.URL.Path, "err", err.Error())
+		m, code = text.New("page.failed"), http.StatusInternalServerError
+	}
+	if q.Header.Get("Shangu-Token") != "" {
+		reply(w, code, map[string]string{"error": m.In(q.Lang)})
+		return
+	}
+	Show{Template: "failed", Title: q.Say("page.failed_title"), Data: m, Code: code}.write(s, w, q)
+}
+
+func reply(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v) // a browser that went away does not want its answer
+}
+
+// frame is what the layout shows around a page.
+type frame struct {
+	*View
+	Title, Active string
+	Menu          []Entry
+	Body          template.HTML
+}
+
+// View is what a template is executed with.
+type View struct {
+	Lang    string
+	Token   string // that forms carry
+	Account *account.Account
+	Today   schema.Date
+	Now     time.Time
+	Data    any
+}
+
+func (a Show) write(s *Site, w http.ResponseWriter, q *Request) {
+	v := &View{Lang: q.Lang.String(), Token: q.session.token, Account: q.Account, Today: q.Today, Now: q.Now, Data: a.Data}
+	var body, page bytes.Buffer
+	err := s.pages[q.Lang].ExecuteTemplate(&body, a.Template, v)
+	if err == nil {
+		f := frame{View: v, Title: a.Title, Active: a.Active, Body: template.HTML(body.String())}
+		for _, e := range s.d.Menu {
+			if q.Account != nil && e.Who.admits(q.Account) {
+				f.Menu = append(f.Menu, e)
+			}
+		}
+		err = s.pages[q.Lang].ExecuteTemplate(&page, "layout", f)
+	}
+	if err != nil {
+		s.d.Log.Error("write page", "template", a.Template, "err", err.Error())
+		http.Error(w, q.Say("page.failed"), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if a.Code != 0 {
+		w.WriteHeader(a.Code)
+	}
+	w.Write(page.Bytes())
+}
+
+func (a See) write(_ *Site, w http.ResponseWriter, q *Request) {
+	http.Redirect(w, q.Request, string(a), http.StatusSeeOther)
+}
+
+func (a Reply) write(_ *Site, w http.ResponseWriter, _ *Request) { reply(w, http.StatusOK, a.Value) }
+
+func (a SignedIn) write(s *Site, w http.ResponseWriter, q *Request) {
+	next := s.sessions.signIn(w, q.Request, q.id, account.Account(a), q.Now)
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") {
+		next = "/"
+	}
+	See(next).write(s, w, q)
+}
+
+func (a SignedOut) write(s *Site, w http.ResponseWriter, q *Request) {
+	s.sessions.edit(q.id, func(v *session) {
+		v.lock, v.next = true, a.Next
+		if a.Forget {
+			v.who = ""
+		}
+	})
+	See(SignPath).write(s, w, q)
+}
+
+func (a Speak) write(s *Site, w http.ResponseWriter, q *Request) {
+	http.SetCookie(w, &http.Cookie{Name: langCookie, Value: a.Lang.String(), Path: "/", MaxAge: 10 * 365 * 86400, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	See(a.Next).write(s, w, q)
+}

@@ -1,0 +1,153 @@
+// Package ui is what all pages of the agent have in common: routes with who may
+// use them, sessions of signed-in accounts, templates in the words of a language,
+// forms that say beside a field what is wrong with it and lose nothing typed.
+//
+// A page is a Route of a package of its own under agent/web; it gets a Request and
+// returns an Answer. What it needs of the agent it declares itself. ui imports
+// agent/account, schema and schema/text, and knows no page.
+package ui
+
+import (
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"shangu/agent/account"
+	"shangu/schema"
+	"shangu/schema/text"
+)
+
+// Who says for whom a route is.
+type Who uint8
+
+const (
+	Anybody  Who = iota // who sits at the computer: sign-in, first run, the status
+	Signed              // any account
+	Recorder            // who records attendance and training: everybody but visitors
+	Leader              // head and administrator
+	Manager             // administrator
+)
+
+func (w Who) admits(a *account.Account) bool {
+	switch {
+	case w == Anybody:
+		return true
+	case a == nil:
+		return false
+	case w == Signed:
+		return true
+	case w == Recorder:
+		return a.Role != account.Visiting
+	case w == Leader:
+		return a.Role == account.Head || a.Role == account.Admin
+	}
+	return a.Role == account.Admin
+}
+
+// Route is one page, or one action of a page.
+type Route struct {
+	Pattern string // as net/http's ServeMux has it: "GET /roll/{class}"
+	Who     Who
+	Do      func(*Request) (Answer, error)
+}
+
+// Request is a browser's question.
+type Request struct {
+	*http.Request
+	Lang    text.Lang
+	Account *account.Account // nil: nobody is signed in
+	Now     time.Time
+	Today   schema.Date
+
+	session *session
+	id      string // of the session
+}
+
+// Say puts a message of the catalogue into the reader's language.
+func (r *Request) Say(id string, kv ...any) string { return text.New(id, kv...).In(r.Lang) }
+
+// Name is the account that a save is made by.
+func (r *Request) Name() string {
+	if r.Account == nil {
+		return ""
+	}
+	return r.Account.Name
+}
+
+// LastAccount is the account that this browser was signed in as, "" if none: after
+// a lock it is asked for its PIN alone.
+func (r *Request) LastAccount() string { return r.session.who }
+
+// Answer is what a page says: Show, See, Reply, SignedIn, SignedOut or Speak.
+type Answer interface {
+	write(s *Site, w http.ResponseWriter, r *Request)
+}
+
+// Show is a page: a template of the route's package and what it shows.
+type Show struct {
+	Template string
+	Title    string // in the reader's words
+	Active   string // the entry of the menu that is lit, "" for none
+	Data     any
+	Code     int // http.StatusOK if 0
+}
+
+// See sends the browser on to another page, after something was done.
+type See string
+
+// Reply answers a script of the page.
+type Reply struct{ Value any }
+
+// SignedIn lets an account in and goes on where it wanted to.
+type SignedIn account.Account
+
+// SignedOut locks the browser's session. What was saved stays, and what waits to
+// be sent is sent. Forget forgets whose session it was.
+type SignedOut struct {
+	Next   string // where to go on after the PIN was given again
+	Forget bool
+}
+
+// Speak changes the browser's language.
+type Speak struct {
+	Lang text.Lang
+	Next string
+}
+
+// Deps are what a Site stands on.
+type Deps struct {
+	Accounts *account.Book
+	Log      *slog.Logger
+	Now      func() time.Time
+	Today    func() schema.Date
+	Idle     time.Duration // after which a session locks; DefaultIdle if 0
+	Menu     []Entry
+	Areas    []Area
+}
+
+// Area is one package of pages.
+type Area struct {
+	Name   string // its templates are known as name/file, without .html
+	Files  fs.FS  // *.html; nil where there are none
+	Routes []Route
+}
+
+// Entry is one of the menu.
+type Entry struct {
+	ID   string // as Show.Active names it
+	Path string
+	Text string // message id
+	Who  Who
+}
+
+// Back is the path of the page that a form came from, or the first page.
+func (r *Request) Back() string {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") {
+		return "/"
+	}
+	return u.RequestURI()
+}
