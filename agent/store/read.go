@@ -139,6 +139,14 @@ func (s *Store) Status() Status {
 // back at a power cut may not have heard of it yet.
 func (s *Store) held() uint64 { return max(s.st.Confirmed.Seq, s.proven.Seq) }
 
+// Waiting reports whether the district has given no receipt yet for what was saved
+// of one of this school's documents.
+func (s *Store) Waiting(kind schema.Kind, id string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.waiting(keyOf("", kind, id))
+}
+
 // waiting reports whether a document has entries without a receipt.
 func (s *Store) waiting(k docKey) bool {
 	seqs := s.pending[k]

@@ -1,0 +1,193 @@
+// Package roll takes the roll: one class, one date, one session, as a page shows it
+// and as it is saved; and how a day and a fortnight of sheets stand.
+//
+// It joins a sheet with the class as it was on that date, and turns what was typed
+// into an edit of the sheet. Not taken, taken with everybody present, and no
+// school are three facts and never look alike. The package imports schema, sync/change,
+// agent/roster and agent/store; it knows no page.
+package roll
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"shangu/agent/roster"
+	"shangu/agent/store"
+	"shangu/schema"
+	"shangu/schema/text"
+	"shangu/sync/change"
+)
+
+// Store is where sheets are kept; agent/store's Store.
+type Store interface {
+	Doc(scope string, kind schema.Kind, id string) (*change.Doc, error)
+	Docs(kind schema.Kind, prefix string) iter.Seq2[*change.Doc, error]
+	// Waiting reports whether the district has given no receipt yet for what was
+	// saved of a document.
+	Waiting(kind schema.Kind, id string) bool
+}
+
+// Saver keeps edits: agent/service's Agent, which asks for the date first.
+type Saver interface {
+	Save(ctx context.Context, account string, edits []store.Edit) (store.Saved, error)
+}
+
+// Desk is where rolls are taken.
+type Desk struct {
+	store Store
+	saver Saver
+	book  *roster.Book
+}
+
+// NewDesk makes a Desk.
+func NewDesk(s Store, saver Saver, book *roster.Book) *Desk { return &Desk{s, saver, book} }
+
+// State is how a sheet stands.
+type State uint8
+
+// States of a sheet.
+const (
+	NotTaken   State = iota // nobody has taken the roll, or not to its end
+	Taken                   // and somebody was not simply present
+	AllPresent              // taken, and everybody was there
+	NoSchool                // there were no lessons for this class
+)
+
+// Where says how far a sheet has come.
+type Where uint8
+
+// Where a sheet is.
+const (
+	Nowhere Where = iota // nothing was saved
+	Here                 // on this computer
+	Safe                 // at the district, with a receipt
+)
+
+// Row is one pupil of a sheet.
+type Row struct {
+	Pupil *roster.Pupil
+	Mark  schema.Mark // StatusPresent where none was made
+	By    string      // who made it, "" where none was
+	Gone  bool        // no longer in the class, and marked nevertheless
+}
+
+// Sheet is one class's roll.
+type Sheet struct {
+	ID     schema.SheetID
+	Class  *roster.Class
+	State  State
+	Where  Where
+	Rows   []Row
+	Taker  string
+	Reason string // why there was no school
+	Note   string
+	Count  Count
+}
+
+// Count is how many pupils there were of each sort.
+type Count struct {
+	Roll    int // pupils in the class on the date
+	Present int // who came, late or leaving early too
+	Absent  int
+	By      [10]int // by schema.Status; of those that this build knows
+}
+
+// add counts a mark.
+func (c *Count) add(m schema.Mark) {
+	if m.Status.Present() {
+		c.Present++
+	} else {
+		c.Absent++
+	}
+	if int(m.Status) < len(c.By) {
+		c.By[m.Status]++
+	}
+}
+
+// Open reads a sheet. A class that is not known fails.
+func (d *Desk) Open(id schema.SheetID) (*Sheet, error) {
+	r, err := d.book.Open()
+	if err != nil {
+		return nil, err
+	}
+	doc, err := d.store.Doc("", schema.KindSheet, id.String())
+	if err != nil {
+		return nil, fmt.Errorf("open sheet: %w", err)
+	}
+	return d.sheet(r, id, doc)
+}
+
+func (d *Desk) sheet(r *roster.Roster, id schema.SheetID, doc *change.Doc) (*Sheet, error) {
+	s := &Sheet{ID: id, Class: r.Class(id.Class)}
+	if s.Class == nil {
+		return nil, text.New("roll.no_class", "class", id.Class)
+	}
+	marks := marksOf(doc)
+	for _, p := range r.Pupils(id.Class, id.Date) {
+		row := Row{Pupil: p, Mark: schema.Mark{Status: schema.StatusPresent}}
+		if m, ok := marks[p.ID]; ok {
+			row.Mark, row.By = m.mark, m.by
+			delete(marks, p.ID)
+		}
+		s.Rows = append(s.Rows, row)
+	}
+	s.Count.Roll = len(s.Rows)
+	// Who was marked and has left the class since is still on the sheet.
+	for _, p := range r.Everybody() {
+		if m, ok := marks[p.ID]; ok {
+			s.Rows = append(s.Rows, Row{Pupil: p, Mark: m.mark, By: m.by, Gone: true})
+		}
+	}
+	for _, row := range s.Rows {
+		if !row.Gone {
+			s.Count.add(row.Mark)
+		}
+	}
+	if doc == nil || doc.Void() {
+		return s, nil
+	}
+	s.State = stateOf(doc)
+	s.Taker, s.Reason, s.Note = doc.Value(schema.SheetTaker).Text(), doc.Value(schema.SheetReason).Text(), doc.Value(schema.SheetNote).Text()
+	if s.Where = Safe; d.store.Waiting(schema.KindSheet, id.String()) {
+		s.Where = Here
+	}
+	return s, nil
+}
+
+type marked struct {
+	mark schema.Mark
+	by   string
+}
+
+func marksOf(doc *change.Doc) map[string]marked {
+	out := map[string]marked{}
+	if doc == nil {
+		return out
+	}
+	for _, c := range doc.Cells {
+		if c.Key.Num != schema.SheetMark {
+			continue
+		}
+		if m, ok := schema.ParseMark(c.Value); ok && m.Status != schema.StatusPresent {
+			out[c.Key.Sub] = marked{m, c.By}
+		}
+	}
+	return out
+}
+
+func stateOf(doc *change.Doc) State {
+	if doc == nil || doc.Void() {
+		return NotTaken
+	}
+	switch n, _ := doc.Value(schema.SheetState).Int(); n {
+	case schema.SheetNoSchool:
+		return NoSchool
+	case schema.SheetTaken:
+		if len(marksOf(doc)) > 0 {
+			return Taken
+		}
+		return AllPresent
+	}
+	return NotTaken
+}
