@@ -31,7 +31,11 @@ type Work struct {
 func (a *Agent) Run(ctx context.Context, w Work) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	page, err := web.Handler(&source{a, w.Recent}, a.o.Log, a.o.Now)
+	pages, err := a.pages()
+	if err != nil {
+		return err
+	}
+	page, err := web.Handler(&source{a, w.Recent}, a.o.Log, a.o.Now, pages)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 // waiting.
 func TestSlowConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now)
+		h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func alive(held []net.Conn) (n int) {
 
 // A form's body is read to a bound and no further.
 func TestLargeForm(t *testing.T) {
-	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now)
+	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 func TestOnlyOurOwnFormConfirmsADate(t *testing.T) {
 	f := fixed{state: State{School: "2199109015", Ask: &DateAsk{"2026-10-12", text.New("agent.date_daily")}}}
-	h, err := Handler(f, slog.New(slog.DiscardHandler), time.Now)
+	h, err := Handler(f, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,8 +76,9 @@ type server struct {
 	token  string // that a form of ours carries
 }
 
-// Handler serves the page. now is the clock that log lines and times are shown by.
-func Handler(s Source, log *slog.Logger, now func() time.Time) (http.Handler, error) {
+// Handler serves the status at / and whatever else pages has. now is the clock
+// that log lines and times are shown by.
+func Handler(s Source, log *slog.Logger, now func() time.Time, pages http.Handler) (http.Handler, error) {
 	page, err := template.ParseFS(files, "page.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse page: %w", err)
@@ -92,6 +93,7 @@ func Handler(s Source, log *slog.Logger, now func() time.Time) (http.Handler, er
 	m.HandleFunc("GET /style.css", v.css)
 	m.HandleFunc("POST /date", v.date)
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	m.Handle("/", pages)
 	return guard(m), nil
 }
 
@@ -162,7 +164,7 @@ func guard(next http.Handler) http.Handler {
 			return
 		}
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")

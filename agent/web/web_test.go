@@ -33,7 +33,7 @@ func (f fixed) Recent(n int) []string { return f.lines[max(0, len(f.lines)-n):] 
 
 func get(t *testing.T, f fixed, host, path string) (int, string, http.Header) {
 	t.Helper()
-	h, err := Handler(f, slog.New(slog.DiscardHandler), time.Now)
+	h, err := Handler(f, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestOnlyThisMachineIsAnswered(t *testing.T) {
 // A page of somebody else's, open in the clerk's browser, may lead here by a
 // link and no other way.
 func TestForeignPagesAreRefused(t *testing.T) {
-	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now)
+	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestListen(t *testing.T) {
 	if _, err := Listen(l.Addr().String()); err == nil || text.Of(err).ID() != "agent.cannot_listen" {
 		t.Errorf("a port that is taken: %v", err)
 	}
-	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now)
+	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func BenchmarkPage(b *testing.B) {
 	for i := range lines {
 		lines[i] = `{"time":"2026-09-01T08:00:00Z","level":"INFO","msg":"session","requests":2,"pushed":25}`
 	}
-	h, err := Handler(fixed{lines: lines}, slog.New(slog.DiscardHandler), time.Now)
+	h, err := Handler(fixed{lines: lines}, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -117,7 +117,7 @@ const attack = `(() => {
 func TestReboundNameInABrowser(t *testing.T) {
 	ctx := browser(t, chromedp.Flag("host-resolver-rules", "MAP evil.test 127.0.0.1"))
 	c := &clerks{}
-	agent, err := web.Handler(c, slog.New(slog.DiscardHandler), time.Now)
+	agent, err := web.Handler(c, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,11 @@ func New(d Deps) (s *Site, err error) {
 	if err := s.readStatic(); err != nil {
 		return nil, fmt.Errorf("make pages: %w", err)
 	}
+	for _, a := range d.Areas {
+		if err := s.readArea(a); err != nil {
+			return nil, fmt.Errorf("make pages: %w", err)
+		}
+	}
 	for _, lang := range []text.Lang{text.ZH, text.EN} {
 		if s.pages[lang], err = s.parse(lang); err != nil {
 			return nil, fmt.Errorf("make pages: %w", err)
@@ -78,6 +83,31 @@ func (s *Site) readStatic() error {
 	})
 }
 
+// readArea takes an area's style and script, which its pages load besides the
+// common ones.
+func (s *Site) readArea(a Area) error {
+	if a.Files == nil {
+		return nil
+	}
+	return fs.WalkDir(a.Files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || kinds[path.Ext(name)] == "" {
+			return err
+		}
+		body, err := fs.ReadFile(a.Files, name)
+		s.static["/static/"+a.Name+"/"+name] = asset{body, kinds[path.Ext(name)]}
+		return err
+	})
+}
+
+// own lists the area's assets of one sort that a template's page loads.
+func (s *Site) own(tmpl, ext string) []string {
+	area, _, ok := strings.Cut(tmpl, "/")
+	if name := area + "/" + area + ext; ok && s.static["/static/"+name].body != nil {
+		return []string{name}
+	}
+	return nil
+}
+
 // link is the address of an asset: its path, and a mark of its content.
 func (s *Site) link(name string) (string, error) {
 	a, ok := s.static["/static/"+name]
@@ -96,6 +126,7 @@ func (s *Site) parse(lang text.Lang) (*template.Template, error) {
 		"code":  func(l *schema.CodeList, n int) string { return codeName(l, n, lang) },
 		"day":   func(d schema.Date) string { return Day(d, lang) },
 		"asset": s.link,
+		"add":   func(a, b int) int { return a + b },
 	})
 	b, err := files.ReadFile("layout.html")
 	if err != nil {
@@ -108,6 +139,7 @@ func (s *Site) parse(lang text.Lang) (*template.Template, error) {
 		if a.Files == nil {
 			continue
 		}
+		t.Funcs(a.Funcs)
 		names, err := fs.Glob(a.Files, "*.html")
 		if err != nil {
 			return nil, err
@@ -264,6 +296,8 @@ type frame struct {
 	Title, Active string
 	Menu          []Entry
 	Body          template.HTML
+	Styles        []string
+	Scripts       []string
 }
 
 // View is what a template is executed with.
@@ -281,7 +315,7 @@ func (a Show) write(s *Site, w http.ResponseWriter, q *Request) {
 	var body, page bytes.Buffer
 	err := s.pages[q.Lang].ExecuteTemplate(&body, a.Template, v)
 	if err == nil {
-		f := frame{View: v, Title: a.Title, Active: a.Active, Body: template.HTML(body.String())}
+		f := frame{View: v, Title: a.Title, Active: a.Active, Body: template.HTML(body.String()), Styles: s.own(a.Template, ".css"), Scripts: s.own(a.Template, ".js")}
 		for _, e := range s.d.Menu {
 			if q.Account != nil && e.Who.admits(q.Account) {
 				f.Menu = append(f.Menu, e)

@@ -8,6 +8,7 @@
 package ui
 
 import (
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -130,8 +131,9 @@ type Deps struct {
 
 // Area is one package of pages.
 type Area struct {
-	Name   string // its templates are known as name/file, without .html
-	Files  fs.FS  // *.html; nil where there are none
+	Name   string           // its templates are known as name/file, without .html
+	Files  fs.FS            // *.html; nil where there are none
+	Funcs  template.FuncMap // that its templates use besides those of all
 	Routes []Route
 }
 
