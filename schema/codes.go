@@ -238,6 +238,58 @@ var DayKinds = &CodeList{
 	},
 }
 
+// Why an absence case was opened.
+const (
+	CaseRun     = 1
+	CaseCount   = 2
+	CaseWatched = 3
+	CaseUnknown = 4
+	CaseGone    = 5
+	CaseByHand  = 6
+)
+
+// CaseRules say why an absence case was opened.
+var CaseRules = &CodeList{
+	name: text.Label{ZH: "立案依据", EN: "reason for a case"}, source: "控辍保学工作方案",
+	codes: []Code{
+		{CaseRun, "run", text.Label{ZH: "连续旷课", EN: "absent days in a row"}, nil},
+		{CaseCount, "count", text.Label{ZH: "累计旷课", EN: "absent days within a period"}, nil},
+		{CaseWatched, "watched", text.Label{ZH: "重点关注学生旷课", EN: "absence of a watched pupil"}, nil},
+		{CaseUnknown, "unknown", text.Label{ZH: "去向待查", EN: "whereabouts unknown"}, nil},
+		{CaseGone, "gone", text.Label{ZH: "名在人不在", EN: "on the roster, never seen"}, nil},
+		{CaseByHand, "hand", text.Label{ZH: "人工立案", EN: "opened by hand"}, nil},
+	},
+}
+
+// CaseEnds are the reasons for which an absence case may be closed (动态销号).
+var CaseEnds = &CodeList{
+	name: text.Label{ZH: "销号原因", EN: "reason for closing"}, source: "控辍保学工作方案",
+	codes: []Code{
+		{1, "returned", text.Label{ZH: "已返校", EN: "back at school"}, []string{"劝返复学"}},
+		{2, "transferred", text.Label{ZH: "已转学", EN: "transferred to another school"}, nil},
+		{3, "suspended", text.Label{ZH: "已办休学", EN: "suspended, with papers"}, nil},
+		{4, "home", text.Label{ZH: "送教上门", EN: "taught at home"}, nil},
+		{5, "graduated", text.Label{ZH: "已毕业", EN: "graduated"}, nil},
+		{6, "mistaken", text.Label{ZH: "误报", EN: "reported by mistake"}, nil},
+		{7, "died", text.Label{ZH: "死亡", EN: "died"}, nil},
+		{8, "abroad", text.Label{ZH: "出国（境）", EN: "went abroad"}, nil},
+		{9, "other", text.Label{ZH: "其他（须说明）", EN: "another reason (to be noted)"}, nil},
+	},
+}
+
+// StepKinds are the steps of an absence case.
+var StepKinds = &CodeList{
+	name: text.Label{ZH: "劝返方式", EN: "kind of step"}, source: "控辍保学工作方案",
+	codes: []Code{
+		{1, "call", text.Label{ZH: "电话联系", EN: "call"}, []string{"电话"}},
+		{2, "visit", text.Label{ZH: "家访", EN: "home visit"}, nil},
+		{3, "persuade", text.Label{ZH: "劝返", EN: "persuaded to return"}, nil},
+		{4, "letter", text.Label{ZH: "书面通知", EN: "letter"}, nil},
+		{5, "report", text.Label{ZH: "报告乡镇或教委", EN: "reported to township or district"}, nil},
+		{6, "other", text.Label{ZH: "其他", EN: "another step"}, nil},
+	},
+}
+
 // PostingKinds are the ways in which a person is lent to another school.
 var PostingKinds = &CodeList{
 	name: text.Label{ZH: "派出类型", EN: "kind of posting"}, source: "教师交流轮岗办法",

@@ -186,6 +186,49 @@ const (
 	SettingValue FieldNum = 1 // int or string
 )
 
+// Field numbers of planned leave (请假, 公假). When the roll of a day is taken it is
+// what pupils begin with.
+const (
+	LeaveFrom    FieldNum = 1 // int: Date of the first day
+	LeaveTo      FieldNum = 2 // int: Date of the last day
+	LeaveStatus  FieldNum = 3 // int: code list Statuses
+	LeavePupil   FieldNum = 4 // map by pupil id: bool
+	LeaveReason  FieldNum = 5 // string
+	LeaveSymptom FieldNum = 6 // int: code list Symptoms, with StatusSick
+	LeaveSession FieldNum = 7 // int: Session; unset or 0: the whole day
+)
+
+// Field numbers of absence cases (控辍个案). The id is CaseID.
+const (
+	CasePupil  FieldNum = 1 // string: pupil id
+	CaseOpened FieldNum = 2 // int: Date
+	CaseRule   FieldNum = 3 // int: code list CaseRules
+	CaseClosed FieldNum = 4 // int: Date; unset while it is open
+	CaseEnd    FieldNum = 5 // int: code list CaseEnds (动态销号)
+	CaseNote   FieldNum = 6 // string
+	CaseBy     FieldNum = 7 // string: who follows it
+)
+
+// Field numbers of the steps of a case.
+const (
+	StepCase   FieldNum = 1 // string: CaseID
+	StepDate   FieldNum = 2 // int: Date
+	StepKind   FieldNum = 3 // int: code list StepKinds
+	StepBy     FieldNum = 4 // string
+	StepResult FieldNum = 5 // string
+)
+
+// Field numbers of monthly reports (一月一报告). The id is ReportID.
+const (
+	ReportMonth  FieldNum = 1 // int: year*100+month
+	ReportFrozen FieldNum = 2 // int: Date
+	ReportBy     FieldNum = 3 // string
+	ReportDigest FieldNum = 4 // bin: SHA-256 of the figures
+	ReportClass  FieldNum = 5 // map by class id: bin, the figures of its pupils
+	ReportBase   FieldNum = 6 // bin: digest of the report that a correction sheet corrects
+	ReportReason FieldNum = 7 // string: why there is a correction sheet
+)
+
 // Field numbers of conflict cards. Only the hub writes them, but for Settled
 // fields, which the school or the district writes.
 const (

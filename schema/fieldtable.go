@@ -11,6 +11,8 @@ var kindLabels = map[Kind]text.Label{
 	KindPosting: {ZH: "交流派出", EN: "posting"}, KindStudio: {ZH: "名师工作室", EN: "studio"},
 	KindContact: {ZH: "教研员联系点", EN: "researcher's contact point"}, KindInspection: {ZH: "督导", EN: "inspection"},
 	KindProgramme: {ZH: "培训项目", EN: "training programme"}, KindSetting: {ZH: "设置", EN: "setting"},
+	KindLeave: {ZH: "请假", EN: "planned leave"}, KindCase: {ZH: "控辍个案", EN: "absence case"},
+	KindStep: {ZH: "劝返记录", EN: "step of a case"}, KindReport: {ZH: "月报", EN: "monthly report"},
 	KindCard: {ZH: "冲突卡", EN: "conflict card"}, KindQuarantine: {ZH: "隔离记录", EN: "quarantined entry"},
 }
 
@@ -61,6 +63,14 @@ func fieldTable(k Kind) []Field {
 		return programmeFields
 	case KindSetting:
 		return settingFields
+	case KindLeave:
+		return leaveFields
+	case KindCase:
+		return caseFields
+	case KindStep:
+		return stepFields
+	case KindReport:
+		return reportFields
 	case KindCard:
 		return cardFields
 	case KindQuarantine:
@@ -227,6 +237,44 @@ var programmeFields = []Field{
 
 var settingFields = []Field{
 	{Num: SettingValue, Name: "value", Label: label("值", "value"), Type: TypeAny, Required: true},
+}
+
+var leaveFields = []Field{
+	{Num: LeaveFrom, Name: "from", Label: label("开始日期", "first day"), Type: TypeDate, Required: true},
+	{Num: LeaveTo, Name: "to", Label: label("结束日期", "last day"), Type: TypeDate, Required: true},
+	{Num: LeaveStatus, Name: "status", Label: label("出勤状态", "status"), Type: TypeCode, List: Statuses, Required: true},
+	{Num: LeavePupil, Name: "pupil", Label: label("学生", "pupil"), Type: TypeBool, Sub: SubPupil, Privacy: Personal},
+	{Num: LeaveReason, Name: "reason", Label: label("事由", "reason"), Type: TypeText, Max: lineLen, Privacy: Personal},
+	{Num: LeaveSymptom, Name: "symptom", Label: label("症状", "symptom"), Type: TypeCode, List: Symptoms, Privacy: Personal},
+	{Num: LeaveSession, Name: "session", Label: label("时段（0为全天）", "session (0: all day)"), Type: TypeInt, Max: int64(SessionEve)},
+}
+
+var caseFields = []Field{
+	{Num: CasePupil, Name: "pupil", Label: label("学籍号", "pupil"), Type: TypeText, Max: nameLen, Required: true, Privacy: Personal},
+	{Num: CaseOpened, Name: "opened", Label: label("立案日期", "opened on"), Type: TypeDate, Required: true},
+	{Num: CaseRule, Name: "rule", Label: label("立案依据", "why it was opened"), Type: TypeCode, List: CaseRules, Required: true},
+	{Num: CaseClosed, Name: "closed", Label: label("销号日期", "closed on"), Type: TypeDate},
+	{Num: CaseEnd, Name: "end", Label: label("销号原因", "why it was closed"), Type: TypeCode, List: CaseEnds},
+	{Num: CaseNote, Name: "note", Label: label("情况说明", "note"), Type: TypeText, Max: noteLen, Privacy: Guarded},
+	{Num: CaseBy, Name: "by", Label: label("负责人", "who follows it"), Type: TypeText, Max: nameLen},
+}
+
+var stepFields = []Field{
+	{Num: StepCase, Name: "case", Label: label("个案", "case"), Type: TypeText, Max: maxID, Required: true, Privacy: Personal},
+	{Num: StepDate, Name: "date", Label: label("日期", "date"), Type: TypeDate, Required: true},
+	{Num: StepKind, Name: "kind", Label: label("方式", "kind"), Type: TypeCode, List: StepKinds, Required: true},
+	{Num: StepBy, Name: "by", Label: label("经办人", "by"), Type: TypeText, Max: nameLen},
+	{Num: StepResult, Name: "result", Label: label("结果", "result"), Type: TypeText, Max: noteLen, Privacy: Guarded},
+}
+
+var reportFields = []Field{
+	{Num: ReportMonth, Name: "month", Label: label("月份", "month"), Type: TypeMonth, Required: true},
+	{Num: ReportFrozen, Name: "frozen", Label: label("定稿日期", "frozen on"), Type: TypeDate, Required: true},
+	{Num: ReportBy, Name: "by", Label: label("定稿人", "frozen by"), Type: TypeText, Max: nameLen},
+	{Num: ReportDigest, Name: "digest", Label: label("校验值", "digest"), Type: TypeBin, Max: 32, Required: true},
+	{Num: ReportClass, Name: "class", Label: label("班级数据", "figures of a class"), Type: TypeBin, Max: MaxValue, Sub: SubClass, Privacy: Personal},
+	{Num: ReportBase, Name: "base", Label: label("更正所据的校验值", "digest of the report that it corrects"), Type: TypeBin, Max: 32},
+	{Num: ReportReason, Name: "reason", Label: label("更正原因", "reason for the correction"), Type: TypeText, Max: lineLen},
 }
 
 var cardFields = []Field{

@@ -75,6 +75,40 @@ func ParseEnrolmentID(id string) (pupil, class string, from Date, ok bool) {
 	return pupil, class, from, ok && isClass && pupil != ""
 }
 
+// CaseID is the natural id of an absence case: two computers that open a pupil's
+// case on the same day meet in one.
+func CaseID(pupil string, opened Date) string { return pupil + "/" + opened.String() }
+
+// ParseCaseID reads what CaseID wrote.
+func ParseCaseID(id string) (pupil string, opened Date, ok bool) {
+	pupil, day, _ := strings.Cut(id, "/")
+	opened, ok = ParseDate(day)
+	return pupil, opened, ok && pupil != ""
+}
+
+// ReportID is the natural id of a month's report, "2026-10", and of its correction
+// sheets, "2026-10/1" and on.
+func ReportID(month Date, correction int) string {
+	if correction == 0 {
+		return month.Month()
+	}
+	return month.Month() + "/" + strconv.Itoa(correction)
+}
+
+// ParseReportID reads what ReportID wrote: the first day of the month.
+func ParseReportID(id string) (month Date, correction int, ok bool) {
+	m, n, sheet := strings.Cut(id, "/")
+	if sheet {
+		c, err := strconv.Atoi(n)
+		if err != nil || c < 1 || strconv.Itoa(c) != n {
+			return 0, 0, false
+		}
+		correction = c
+	}
+	month, ok = ParseDate(m + "-01")
+	return month, correction, ok
+}
+
 // idAlphabet leaves out letters that are taken for digits when read aloud.
 var idAlphabet = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
@@ -121,6 +155,16 @@ func CheckID(k Kind, id string) *text.Message {
 			return badID(k, id)
 		}
 		return CheckPupilID(pupil)
+	case KindCase:
+		pupil, opened, ok := ParseCaseID(id)
+		if !ok || !dateInRange(opened) {
+			return badID(k, id)
+		}
+		return CheckPupilID(pupil)
+	case KindReport:
+		if month, _, ok := ParseReportID(id); !ok || !dateInRange(month) {
+			return badID(k, id)
+		}
 	case KindCalendar:
 		if len(id) != 4 || !digits(id) {
 			return badID(k, id)

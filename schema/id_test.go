@@ -196,3 +196,26 @@ func TestDatesAndSessions(t *testing.T) {
 		t.Error("no session is a session")
 	}
 }
+
+func TestIDsOfCasesAndReports(t *testing.T) {
+	pupil, day := "G990109201901210017", DateOf(2026, 10, 12)
+	if p, d, ok := ParseCaseID(CaseID(pupil, day)); p != pupil || d != day || !ok {
+		t.Error(p, d, ok)
+	}
+	for n, want := range []string{"2026-10", "2026-10/1"} {
+		id := ReportID(day, n)
+		if month, c, ok := ParseReportID(id); id != want || month != DateOf(2026, 10, 1) || c != n || !ok {
+			t.Error(id, month, c, ok)
+		}
+	}
+	for k, ids := range map[Kind][]string{
+		KindCase:   {"", pupil, pupil + "/", "x/2026-10-12", pupil + "/2026-10-12/1", pupil + "/2026-02-30"},
+		KindReport: {"", "2026", "2026-13", "2026-10/", "2026-10/0", "2026-10/01", "2026-10-01", "2026-10/1/1"},
+	} {
+		for _, id := range ids {
+			if CheckID(k, id) == nil {
+				t.Errorf("%v takes %q", k, id)
+			}
+		}
+	}
+}

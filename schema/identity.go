@@ -10,7 +10,8 @@ var kindNames = map[Kind]string{
 	KindAgreement: "agreement", KindClass: "class", KindPupil: "pupil", KindEnrolment: "enrolment",
 	KindTeacher: "teacher", KindCalendar: "calendar", KindPosting: "posting", KindStudio: "studio",
 	KindContact: "contact", KindInspection: "inspection", KindProgramme: "programme",
-	KindSetting: "setting", KindCard: "card", KindQuarantine: "quarantine",
+	KindSetting: "setting", KindLeave: "leave", KindCase: "case", KindStep: "step", KindReport: "report",
+	KindCard: "card", KindQuarantine: "quarantine",
 }
 
 // String is the name of the kind in commands and JSON.
@@ -22,7 +23,8 @@ func (k Kind) String() string {
 }
 
 // DocDate returns the date that a document is about; ok is false for kinds that
-// have none. lookup reads the document's fields.
+// have none, and for those that the first release did not know: both sides have to
+// digest a document under the same month. lookup reads the document's fields.
 func DocDate(k Kind, id string, lookup func(Key) Value) (day Date, ok bool) {
 	var n FieldNum
 	switch k {

@@ -22,6 +22,10 @@ const (
 	KindInspection Kind = 20 // 督导
 	KindProgramme  Kind = 21 // 培训项目: district data
 	KindSetting    Kind = 22 // thresholds and switches of the district
+	KindLeave      Kind = 23 // 请假、公假: planned for pupils over days
+	KindCase       Kind = 24 // 控辍个案: a pupil who stays away, until that is settled
+	KindStep       Kind = 25 // 劝返记录: a call, a visit or another step of a case
+	KindReport     Kind = 26 // 月报: a month's figures, frozen
 	KindCard       Kind = 30 // 冲突卡: the value that lost a merge, kept
 	KindQuarantine Kind = 31 // 隔离: an entry that the hub could not accept, kept
 )

@@ -35,6 +35,7 @@ const (
 	SubTeacher
 	SubSchool
 	SubDate
+	SubClass
 )
 
 // Privacy says who may see a field.

@@ -14,7 +14,7 @@ import (
 var allLists = []*CodeList{
 	Sexes, SheetStates, VisitDirections, VisitKinds, VisitModes, TrainingLevels, TrainingModes, TrainingResults,
 	AgreementForms, AgreementStates, EnrolmentReasons, DayKinds, PostingKinds, ConsentStates, QuarantineStates,
-	CardSettlements, Statuses, Symptoms, EthnicGroups,
+	CardSettlements, CaseRules, CaseEnds, StepKinds, Statuses, Symptoms, EthnicGroups,
 }
 
 func TestCodeListsAreSound(t *testing.T) {
@@ -63,6 +63,9 @@ func TestNumbersAreStable(t *testing.T) {
 			"21毕业 22结业 23转出 24休学 25退学 26出国（境） 27死亡 28失踪 29误录",
 		DayKinds:     "1上课日 2节假日 3调休上课 4雪天停课 5道路中断停课 6其他停课",
 		PostingKinds: "1交流轮岗 2支教 3援派 4挂职",
+		CaseRules:    "1连续旷课 2累计旷课 3重点关注学生旷课 4去向待查 5名在人不在 6人工立案",
+		CaseEnds:     "1已返校 2已转学 3已办休学 4送教上门 5已毕业 6误报 7死亡 8出国（境） 9其他（须说明）",
+		StepKinds:    "1电话联系 2家访 3劝返 4书面通知 5报告乡镇或教委 6其他",
 	}
 	for l, w := range want {
 		var got []string
@@ -82,7 +85,7 @@ func TestNumbersAreStable(t *testing.T) {
 			t.Errorf("GB/T 3304 %d is %s, want %s", n, got, zh)
 		}
 	}
-	kinds := "attendance visit training school agreement class pupil enrolment teacher calendar posting studio contact inspection programme setting card quarantine"
+	kinds := "attendance visit training school agreement class pupil enrolment teacher calendar posting studio contact inspection programme setting leave case step report card quarantine"
 	var got []string
 	for _, k := range Kinds() {
 		got = append(got, k.String())

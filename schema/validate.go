@@ -69,6 +69,10 @@ func checkSub(f *Field, sub string) *text.Message {
 	case SubSchool:
 		wrong, _ := CheckSchoolCode(sub)
 		return wrong
+	case SubClass:
+		if _, _, ok := ParseClassID(sub); !ok || len(sub) > maxID || !cleanLine(sub) {
+			return text.New("schema.item", "field", f.Label, "item", quote(sub))
+		}
 	case SubDate:
 		if d, ok := ParseDate(sub); !ok || !dateInRange(d) {
 			return text.New("schema.item", "field", f.Label, "item", quote(sub))
@@ -229,6 +233,8 @@ var pairs = map[Kind][][2]FieldNum{
 	KindEnrolment:  {{EnrolmentFrom, EnrolmentTo}},
 	KindPosting:    {{PostingStart, PostingEnd}},
 	KindContact:    {{ContactFrom, ContactTo}},
+	KindLeave:      {{LeaveFrom, LeaveTo}},
+	KindCase:       {{CaseOpened, CaseClosed}},
 	KindInspection: {{InspectionDate, InspectionDue}, {InspectionDate, InspectionClosed}},
 }
 

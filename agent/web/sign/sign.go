@@ -5,7 +5,6 @@ package sign
 
 import (
 	"embed"
-	"errors"
 
 	"shangu/agent/account"
 	"shangu/agent/web/ui"
@@ -102,7 +101,7 @@ func (p *pages) first(r *ui.Request) (ui.Answer, error) {
 			return ui.SignedIn(a), nil
 		}
 		field := "name"
-		if errors.Is(err, text.New("account.bad_pin")) || errors.Is(err, text.New("account.easy_pin")) {
+		if m := text.Of(err); m != nil && (m.ID() == "account.bad_pin" || m.ID() == "account.easy_pin") {
 			field = "pin"
 		}
 		if err := f.Refuse(field, err); err != nil {

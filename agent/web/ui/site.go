@@ -167,8 +167,8 @@ func codeName(l *schema.CodeList, n int, lang text.Lang) string {
 
 // Day is a date as people write it: 10月12日 周一.
 func Day(d schema.Date, lang text.Lang) string {
-	y, m, day := d.Parts()
-	return text.New("page.day", "year", y, "month", m, "day", day, "weekday", text.New(fmt.Sprintf("page.weekday%d", d.Weekday())).In(lang)).In(lang)
+	_, m, day := d.Parts()
+	return text.New("page.day", "month", text.New(fmt.Sprintf("page.month%d", m)).In(lang), "day", day, "weekday", text.New(fmt.Sprintf("page.weekday%d", d.Weekday())).In(lang)).In(lang)
 }
 
 // Handler serves the pages. Host and Origin are looked at by who mounts it.
