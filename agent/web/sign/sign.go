@@ -21,7 +21,7 @@ func Area(accounts *account.Book) ui.Area {
 		{Pattern: "GET " + ui.SignPath, Do: p.show},
 		{Pattern: "POST " + ui.SignPath, Do: p.enter},
 		{Pattern: "POST /lock", Who: ui.Signed, Do: func(r *ui.Request) (ui.Answer, error) { return ui.SignedOut{Next: "/"}, nil }},
-		{Pattern: "POST /language", Do: speak},
+		{Pattern: "POST " + ui.LanguagePath, Do: speak},
 		{Pattern: "GET " + ui.StartPath, Do: p.start},
 		{Pattern: "POST " + ui.StartPath, Do: p.first},
 	}}

@@ -59,18 +59,35 @@ func (s *sessions) take(w http.ResponseWriter, r *http.Request, now time.Time) (
 	return id, *fresh
 }
 
+// peek is take for a request that nobody made by hand: it leaves the session as
+// it is, and where there is none it begins none.
+func (s *sessions) peek(_ http.ResponseWriter, r *http.Request, now time.Time) (id string, out session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := r.Cookie(cookie)
+	if err != nil || s.by[c.Value] == nil {
+		return "", session{token: rand.Text()}
+	}
+	out = *s.by[c.Value]
+	out.lock = out.lock || out.who != "" && now.Sub(out.seen) > s.idle
+	return c.Value, out
+}
+
 func (s *sessions) give(w http.ResponseWriter, r *http.Request, id string) {
 	http.SetCookie(w, &http.Cookie{Name: cookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil})
 }
 
+// drop makes room. Whoever never signed in goes first: a crowd of strangers signs
+// nobody out.
 func (s *sessions) drop() {
-	oldest := ""
+	out := ""
 	for id, v := range s.by {
-		if oldest == "" || v.seen.Before(s.by[oldest].seen) {
-			oldest = id
+		o := s.by[out]
+		if o == nil || v.who == "" && o.who != "" || (v.who == "") == (o.who == "") && v.seen.Before(o.seen) {
+			out = id
 		}
 	}
-	delete(s.by, oldest)
+	delete(s.by, out)
 }
 
 // signIn begins another session for an account, so that a cookie that was known

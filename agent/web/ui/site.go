@@ -25,8 +25,9 @@ var files embed.FS
 
 // Paths of pages that ui itself sends people to.
 const (
-	SignPath  = "/sign"
-	StartPath = "/start"
+	SignPath     = "/sign"
+	StartPath    = "/start"
+	LanguagePath = "/language"
 )
 
 // Site is all pages.
@@ -187,15 +188,19 @@ func (s *Site) Handler() http.Handler {
 		}
 	}
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, s.request(w, r), text.New("page.none"), http.StatusNotFound)
+		s.fail(w, s.request(w, r, false), text.New("page.none"), http.StatusNotFound)
 	})
 	return m
 }
 
 // request finds out who asks and in which language.
-func (s *Site) request(w http.ResponseWriter, r *http.Request) *Request {
+func (s *Site) request(w http.ResponseWriter, r *http.Request, quiet bool) *Request {
 	now := s.d.Now()
-	id, session := s.sessions.take(w, r, now)
+	take := s.sessions.take
+	if quiet {
+		take = s.sessions.peek
+	}
+	id, session := take(w, r, now)
 	q := &Request{Request: r, Lang: text.Default(), Now: now, Today: s.d.Today(), session: &session, id: id}
 	if c, err := r.Cookie(langCookie); err == nil {
 		if l, ok := text.ParseLang(c.Value); ok {
@@ -213,8 +218,8 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request) *Request {
 const langCookie = "shangu-lang"
 
 func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
-	q := s.request(w, r)
-	if !route.Who.admits(q.Account) {
+	q := s.request(w, r, route.Quiet)
+	if !route.Who.admits(q.Account) || q.Remote() && q.Account == nil && !entrance(r.URL.Path) {
 		s.turnAway(w, q)
 		return
 	}
@@ -231,6 +236,10 @@ func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
 	}
 	a.write(s, w, q)
 }
+
+// entrance tells the pages that another computer of the school sees before
+// anybody has signed in there: none that tells or changes anything.
+func entrance(path string) bool { return path == SignPath || path == LanguagePath }
 
 // ours takes what a page of this session sends, and nothing else.
 func (s *Site) ours(w http.ResponseWriter, q *Request) error {
@@ -266,6 +275,10 @@ func (s *Site) turnAway(w http.ResponseWriter, q *Request) {
 		if len(s.d.Accounts.List()) == 0 {
 			to = StartPath
 		}
+		if to == StartPath && q.Remote() {
+			s.fail(w, q, text.New("page.first_here"), http.StatusForbidden)
+			return
+		}
 		http.Redirect(w, q.Request, to, http.StatusSeeOther)
 	}
 }
@@ -298,6 +311,7 @@ type frame struct {
 	Body          template.HTML
 	Styles        []string
 	Scripts       []string
+	Light         *Light
 }
 
 // View is what a template is executed with.
@@ -320,6 +334,10 @@ func (a Show) write(s *Site, w http.ResponseWriter, q *Request) {
 			if q.Account != nil && e.Who.admits(q.Account) {
 				f.Menu = append(f.Menu, e)
 			}
+		}
+		if s.d.Light != nil && (q.Account != nil || !q.Remote()) {
+			l := s.d.Light(q.Lang)
+			f.Light = &l
 		}
 		err = s.pages[q.Lang].ExecuteTemplate(&page, "layout", f)
 	}

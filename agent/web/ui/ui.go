@@ -53,6 +53,9 @@ type Route struct {
 	Pattern string // as net/http's ServeMux has it: "GET /roll/{class}"
 	Who     Who
 	Do      func(*Request) (Answer, error)
+	// Quiet is asked for by a page's script in its own time: it is no sign of
+	// somebody being there, keeps no session awake and begins none.
+	Quiet bool
 }
 
 // Request is a browser's question.
@@ -81,6 +84,10 @@ func (r *Request) Name() string {
 // LastAccount is the account that this browser was signed in as, "" if none: after
 // a lock it is asked for its PIN alone.
 func (r *Request) LastAccount() string { return r.session.who }
+
+// Remote reports whether the browser is on another computer of the school: only
+// those come by TLS.
+func (r *Request) Remote() bool { return r.TLS != nil }
 
 // Answer is what a page says: Show, See, Reply, SignedIn, SignedOut or Speak.
 type Answer interface {
@@ -127,6 +134,15 @@ type Deps struct {
 	Idle     time.Duration // after which a session locks; DefaultIdle if 0
 	Menu     []Entry
 	Areas    []Area
+	// Light says on every page how the records stand; nil: no page does. It must
+	// be cheap.
+	Light func(text.Lang) Light
+}
+
+// Light is how the school's records stand, in a word or two.
+type Light struct {
+	Mood string // good, wait or bad, which choose colour and shape
+	Text string // in the reader's words
 }
 
 // Area is one package of pages.
