@@ -102,6 +102,11 @@ func (b *batch) see(old, new *layers) {
 			break
 		}
 	}
+	for _, d := range []*change.Doc{old.seen(), new.seen()} {
+		if day, ok := dayOf(d); ok {
+			b.s.daily[day]++
+		}
+	}
 }
 
 func (b *batch) swap(set digest.Set, old, new *change.Doc, note bool) {

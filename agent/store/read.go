@@ -87,6 +87,15 @@ func (s *Store) Revision(kinds ...schema.Kind) (n uint64) {
 	return n + s.opened
 }
 
+// RevisionOn is Revision of this school's records about one day: its sheets, and
+// the visits, training and inspections that began on it.
+func (s *Store) RevisionOn(day schema.Date) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	// Both parts only grow, but one opening may be as much as one change.
+	return s.opened<<32 + s.daily[day]
+}
+
 // Digest digests what readers see: confirmed and pending.
 func (s *Store) Digest() digest.Set {
 	s.mu.RLock()

@@ -133,7 +133,8 @@ type Store struct {
 	view     digest.Set // of what readers see
 	seen     tally      // of what readers see
 	changes  map[schema.Kind]uint64
-	opened   uint64 // how often the documents were opened, or rebuilt
+	daily    map[schema.Date]uint64 // changes of the records about each day
+	opened   uint64                 // how often the documents were opened, or rebuilt
 	receipt  session.Receipt
 	proven   frame.Tip        // of the last receipt that the journal bears out. What is confirmed may be behind it, after a power cut
 	receipts *journal.Journal // of the present chain; nil while it has none. Guarded by w
@@ -162,7 +163,7 @@ var (
 // brought up to it, documents that cannot be read are rebuilt.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults(dir)
-	s := &Store{files: files{fs: o.Disk, dir: dir, key: o.Key.Derive("store")}, o: o, start: o.Now(), changes: map[schema.Kind]uint64{}}
+	s := &Store{files: files{fs: o.Disk, dir: dir, key: o.Key.Derive("store")}, o: o, start: o.Now(), changes: map[schema.Kind]uint64{}, daily: map[schema.Date]uint64{}}
 	s.upped, _ = o.Up()
 	if err := s.open(); err != nil {
 		if s.db != nil {

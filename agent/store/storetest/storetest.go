@@ -13,11 +13,12 @@ import (
 	"shangu/sync/session"
 )
 
-// Years is what Fill records: roster and teachers of 300 pupils in 12 classes,
-// and school days of two sessions with 4.5% of the pupils marked, a visit and a
-// training record a week.
+// Years is what Fill records: roster and teachers, and school days of two
+// sessions with 4.5% of the pupils marked, a visit and a training record a week.
 type Years struct {
 	School  string // its code
+	Classes int    // 0: 12
+	Pupils  int    // 0: 300
 	Days    int    // a year has about 200
 	Confirm bool   // as if a hub had given receipts for all of it
 }
@@ -36,13 +37,19 @@ func Fill(ctx context.Context, dir string, device [16]byte, y Years) error {
 }
 
 func fill(ctx context.Context, s *store.Store, y Years) error {
-	school := schooltest.New(7, schooltest.Shape{Code: y.School, Classes: 12, Pupils: 300})
+	if y.Classes == 0 {
+		y.Classes = 12
+	}
+	if y.Pupils == 0 {
+		y.Pupils = 300
+	}
+	school := schooltest.New(7, schooltest.Shape{Code: y.School, Classes: y.Classes, Pupils: y.Pupils})
 	w := frametest.NewWriter([16]byte{1}, [16]byte{2}, "wang")
 	w.Boot(0)
 	if err := keep(ctx, s, w.Roster(school, 0), y.Confirm); err != nil {
 		return err
 	}
-	plan := schooltest.Plan{Exceptions: 27 * y.Days, Visits: y.Days / 5, Trainings: y.Days / 5}
+	plan := schooltest.Plan{Exceptions: 9 * y.Pupils / 100 * y.Days, Visits: y.Days / 5, Trainings: y.Days / 5}
 	var batch []*change.Entry
 	for i, day := range school.Term(7, schooltest.SchoolDays(y.Days), plan) {
 		if batch = append(batch, w.Day(&day)...); i%20 != 19 && i != y.Days-1 {
