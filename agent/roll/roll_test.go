@@ -30,7 +30,7 @@ func newSchool(t *testing.T) *school {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	c := &school{t, s, roll.NewDesk(s, s, roster.NewBook(s))}
+	c := &school{t, s, roll.NewDesk(s, s, roster.NewBook(s, nil))}
 	edits := []store.Edit{edit(schema.KindClass, class, schema.ClassName, schema.Str("一年级（2）班"))}
 	for i, name := range []string{"阿依", "李四", "张小明"} {
 		edits = append(edits, edit(schema.KindPupil, pupil(i), schema.PupilName, schema.Str(name)),

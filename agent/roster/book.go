@@ -21,14 +21,15 @@ type Documents interface {
 
 // Book keeps the newest Roster. It may be used by many at once.
 type Book struct {
-	docs Documents
-	mu   sync.Mutex
-	at   uint64
-	last *Roster
+	docs   Documents
+	secret []byte
+	mu     sync.Mutex
+	at     uint64
+	last   *Roster
 }
 
-// NewBook makes a Book that has read nothing yet.
-func NewBook(docs Documents) *Book { return &Book{docs: docs} }
+// NewBook makes a Book that has read nothing yet. Keys are made with secret.
+func NewBook(docs Documents, secret []byte) *Book { return &Book{docs: docs, secret: secret} }
 
 // Open returns the Roster as the documents stand.
 func (b *Book) Open() (*Roster, error) {
@@ -38,7 +39,7 @@ func (b *Book) Open() (*Roster, error) {
 	if b.last != nil && b.at == at && b.last.Home == b.docs.Home() {
 		return b.last, nil
 	}
-	r, err := read(b.docs)
+	r, err := read(b.docs, b.secret)
 	if err != nil {
 		return nil, fmt.Errorf("read roster: %w", err)
 	}
@@ -68,10 +69,10 @@ func (rd *reader) each(kind schema.Kind, f func(*change.Doc)) {
 	}
 }
 
-func read(docs Documents) (*Roster, error) {
+func read(docs Documents, secret []byte) (*Roster, error) {
 	r := &Roster{
 		Home: docs.Home(), classes: map[string]*Class{}, pupils: map[string]*Pupil{}, byTeacher: map[string]*Teacher{},
-		schools: map[string]string{}, in: map[string][]schema.Enrolment{}, settings: map[string]*change.Doc{},
+		schools: map[string]string{}, in: map[string][]schema.Enrolment{}, settings: map[string]*change.Doc{}, secret: secret, byKey: map[string]string{},
 	}
 	rd := &reader{docs: docs}
 	own := func(d *change.Doc) bool { return d.Scope == "" || d.Scope == r.Home }
@@ -118,5 +119,14 @@ func read(docs Documents) (*Roster, error) {
 		}
 	})
 	slices.SortFunc(r.agreements, func(a, b *Agreement) int { return strings.Compare(a.ID, b.ID) })
+	for id := range r.classes {
+		r.byKey[r.Key(id)] = id
+	}
+	for id := range r.pupils {
+		r.byKey[r.Key(id)] = id
+	}
+	for id := range r.byTeacher {
+		r.byKey[r.Key(id)] = id
+	}
 	return r, rd.err
 }

@@ -9,6 +9,9 @@ package roster
 import (
 	"bytes"
 	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +83,8 @@ type Roster struct {
 	own        func(schema.Key) schema.Value // the school's own exceptions to the calendar
 	district   func(schema.Key) schema.Value
 	settings   map[string]*change.Doc
+	secret     []byte
+	byKey      map[string]string // ids of classes, pupils and teachers
 }
 
 // Kinds are the kinds that a Roster is made of.
@@ -87,6 +92,17 @@ var Kinds = []schema.Kind{
 	schema.KindSchool, schema.KindAgreement, schema.KindClass, schema.KindPupil, schema.KindEnrolment, schema.KindTeacher,
 	schema.KindCalendar, schema.KindSetting,
 }
+
+// Key stands for a class, pupil or teacher in addresses, which browsers keep and which
+// must tell nobody anything: 16 hexadecimal digits that only this agent can make.
+func (r *Roster) Key(id string) string {
+	h := hmac.New(sha256.New, r.secret)
+	h.Write([]byte(id))
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// ByKey finds what Key stands for, "" if nothing that is here.
+func (r *Roster) ByKey(key string) (id string) { return r.byKey[key] }
 
 // Class returns a class by its id, nil if there is none.
 func (r *Roster) Class(id string) *Class { return r.classes[id] }

@@ -32,7 +32,7 @@ func newSchool(t *testing.T) *school {
 	if err := s.SetHome(home); err != nil {
 		t.Fatal(err)
 	}
-	return &school{t, s, roster.NewBook(s)}
+	return &school{t, s, roster.NewBook(s, nil)}
 }
 
 func (s *school) set(kind schema.Kind, id string, kv ...any) {

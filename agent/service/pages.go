@@ -1,6 +1,8 @@
 package service
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 
 	"shangu/agent/account"
@@ -20,9 +22,13 @@ func (a *Agent) pages() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	book := roster.NewBook(a.store)
+	secret, err := a.pageSecret()
+	if err != nil {
+		return nil, err
+	}
+	book := roster.NewBook(a.store, secret)
 	site, err := ui.New(ui.Deps{
-		Accounts: accounts, Log: a.o.Log, Now: a.now, Today: a.today,
+		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
 			{ID: "day", Path: "/day", Text: "sheet.menu", Who: ui.Recorder},
 		},
@@ -35,4 +41,26 @@ func (a *Agent) pages() (http.Handler, error) {
 		return nil, err
 	}
 	return site.Handler(), nil
+}
+
+// metaPages names what sessions of pages and addresses in them are made with. A store
+// that was rebuilt makes another: then browsers sign in once more.
+const metaPages = "pages.secret"
+
+func (a *Agent) pageSecret() ([]byte, error) {
+	secret, err := a.store.Meta(metaPages)
+	if err != nil {
+		return nil, fmt.Errorf("read secret of pages: %w", err)
+	}
+	if len(secret) > 0 {
+		return secret, nil
+	}
+	secret = make([]byte, 32)
+	if _, err := io.ReadFull(a.o.Rand, secret); err != nil {
+		return nil, fmt.Errorf("make secret of pages: %w", err)
+	}
+	if err := a.store.SetMeta(metaPages, secret); err != nil {
+		return nil, fmt.Errorf("keep secret of pages: %w", err)
+	}
+	return secret, nil
 }

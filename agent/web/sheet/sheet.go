@@ -3,13 +3,9 @@
 package sheet
 
 import (
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"html/template"
-	"net/http"
 
 	"shangu/agent/roll"
 	"shangu/agent/roster"
@@ -24,7 +20,7 @@ var files embed.FS
 // Area returns the pages.
 func Area(desk *roll.Desk, book *roster.Book) ui.Area {
 	p := &pages{desk, book}
-	return ui.Area{Name: "sheet", Files: files, Funcs: template.FuncMap{"path": Path}, Routes: []ui.Route{
+	return ui.Area{Name: "sheet", Files: files, Funcs: template.FuncMap{"path": p.path}, Routes: []ui.Route{
 		{Pattern: "GET /day", Who: ui.Recorder, Do: p.day},
 		{Pattern: "GET /day/{date}", Who: ui.Recorder, Do: p.day},
 		{Pattern: "GET /roll/{class}/{date}/{session}", Who: ui.Recorder, Do: p.show},
@@ -66,16 +62,13 @@ func (p *pages) day(r *ui.Request) (ui.Answer, error) {
 	return ui.Show{Template: "sheet/day", Title: r.Say("sheet.day_title", "day", ui.Day(on, r.Lang)), Active: "day", Data: overview{day, strip, schema.DayKinds}}, nil
 }
 
-// Key stands for a class in addresses, which are kept by browsers and must tell
-// nobody anything.
-func Key(class string) string {
-	sum := sha256.Sum256([]byte(class))
-	return hex.EncodeToString(sum[:6])
-}
-
-// Path is the address of a sheet.
-func Path(id schema.SheetID) string {
-	return "/roll/" + Key(id.Class) + "/" + id.Date.String() + "/" + id.Session.String()
+// path is the address of a sheet.
+func (p *pages) path(id schema.SheetID) (string, error) {
+	book, err := p.book.Open()
+	if err != nil {
+		return "", err
+	}
+	return "/roll/" + book.Key(id.Class) + "/" + id.Date.String() + "/" + id.Session.String(), nil
 }
 
 func (p *pages) find(r *ui.Request) (id schema.SheetID, err error) {
@@ -91,12 +84,11 @@ func (p *pages) find(r *ui.Request) (id schema.SheetID, err error) {
 	if err != nil {
 		return id, err
 	}
-	for _, c := range book.Classes(date) {
-		if Key(c.ID) == r.PathValue("class") {
-			return schema.SheetID{Date: date, Session: session, Class: c.ID}, nil
-		}
+	class := book.Class(book.ByKey(r.PathValue("class")))
+	if class == nil {
+		return id, text.New("page.none")
 	}
-	return id, text.New("page.none")
+	return schema.SheetID{Date: date, Session: session, Class: class.ID}, nil
 }
 
 // filled is what the page of a sheet shows.
@@ -162,19 +154,14 @@ func stands(r *ui.Request, s *roll.Sheet) standing {
 	return out
 }
 
-// maxWish bounds what a page can ask to be saved at once.
-const maxWish = 256 << 10
-
 func (p *pages) save(r *ui.Request) (ui.Answer, error) {
 	id, err := p.find(r)
 	if err != nil {
 		return nil, err
 	}
 	var w wish
-	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxWish))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&w); err != nil {
-		return nil, text.Wrap(err, "page.bad_form")
+	if err := r.JSON(&w); err != nil {
+		return nil, err
 	}
 	do := roll.Wish{Take: w.Take, NoSchool: w.Closed, Reason: w.Reason}
 	for _, t := range w.Marks {

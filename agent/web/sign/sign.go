@@ -20,8 +20,11 @@ func Area(accounts *account.Book) ui.Area {
 	return ui.Area{Name: "sign", Files: files, Routes: []ui.Route{
 		{Pattern: "GET " + ui.SignPath, Do: p.show},
 		{Pattern: "POST " + ui.SignPath, Do: p.enter},
-		{Pattern: "POST /lock", Who: ui.Signed, Do: func(r *ui.Request) (ui.Answer, error) { return ui.SignedOut{Next: "/"}, nil }},
+		{Pattern: "POST /lock", Who: ui.Signed, Do: func(r *ui.Request) (ui.Answer, error) { return ui.SignedOut{Next: r.Back()}, nil }},
 		{Pattern: "POST " + ui.LanguagePath, Do: speak},
+		{Pattern: "POST " + ui.LargePath, Do: func(r *ui.Request) (ui.Answer, error) {
+			return ui.Large(r.PostForm.Get("on") == "1", r.Back()), nil
+		}},
 		{Pattern: "GET " + ui.StartPath, Do: p.start},
 		{Pattern: "POST " + ui.StartPath, Do: p.first},
 	}}
@@ -59,6 +62,9 @@ func (p *pages) ask(r *ui.Request, f *ui.Form, code int) ui.Answer {
 }
 
 func (p *pages) enter(r *ui.Request) (ui.Answer, error) {
+	if r.Script() {
+		return p.unlock(r)
+	}
 	f := r.Typed()
 	a, err := p.accounts.Check(f.Value("who"), f.Value("pin"))
 	if err := f.Refuse("pin", err); err != nil {
@@ -70,12 +76,25 @@ func (p *pages) enter(r *ui.Request) (ui.Answer, error) {
 	return ui.SignedIn(a), nil
 }
 
+// unlock lets the account of a locked page go on in its place.
+func (p *pages) unlock(r *ui.Request) (ui.Answer, error) {
+	var typed struct{ PIN string }
+	if err := r.JSON(&typed); err != nil {
+		return nil, err
+	}
+	a, err := p.accounts.Check(r.LastAccount(), typed.PIN)
+	if err != nil {
+		return nil, err
+	}
+	return ui.SignedIn(a), nil
+}
+
 func speak(r *ui.Request) (ui.Answer, error) {
 	lang, ok := text.ParseLang(r.PostForm.Get("lang"))
 	if !ok {
 		return nil, text.New("page.bad_form")
 	}
-	return ui.Speak{Lang: lang, Next: r.Back()}, nil
+	return ui.Speak(lang, r.Back()), nil
 }
 
 // start is the first run's only screen that must be filled in: the first account,

@@ -127,6 +127,31 @@ func (f *Form) Int(name string, min, max int) int {
 	return n
 }
 
+// Decimal reads a number with at most one place after the point, in tenths, from min
+// to max tenths; 0 where none was typed.
+func (f *Form) Decimal(name string, min, max int) int {
+	v := strings.TrimSpace(f.Value(name))
+	if v == "" {
+		return 0
+	}
+	whole, part, dot := strings.Cut(v, ".")
+	n, err := strconv.Atoi(whole)
+	tenths := 0
+	if dot && err == nil {
+		tenths, err = strconv.Atoi(part)
+	}
+	n = n*10 + tenths
+	if err != nil || len(part) > 1 || tenths < 0 || strings.HasPrefix(whole, "-") || n < min || n > max {
+		f.Refuse(name, text.New("page.bad_decimal", "min", decimal(min), "max", decimal(max)))
+		return 0
+	}
+	return n
+}
+
+func decimal(tenths int) string {
+	return strings.TrimSuffix(strconv.FormatFloat(float64(tenths)/10, 'f', 1, 64), ".0")
+}
+
 // readForm parses a form of bounded size.
 func readForm(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)

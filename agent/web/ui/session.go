@@ -1,8 +1,13 @@
 package ui
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,36 +17,82 @@ import (
 // DefaultIdle is how long a signed-in page may lie untouched before it locks.
 const DefaultIdle = 15 * time.Minute
 
-// maxSessions bounds what browsers can make the agent keep. The one that was
-// silent for longest goes first.
+// maxSessions bounds what browsers can make the agent keep.
 const maxSessions = 256
+
+// maxKept bounds the forms that are kept over a lock, in bytes of all sessions.
+const maxKept = 4 << 20
 
 // cookie names the session. It lives as long as the browser's window.
 const cookie = "shangu"
 
-// session is one browser. Sessions live in memory: a restart signs everybody out
-// and loses nothing, for every save is kept as it is made.
+// session is one browser. Sessions live in memory: after a restart everybody gives
+// the PIN again and loses nothing, for every save is kept as it is made and what was
+// typed is kept over the lock.
 type session struct {
-	token string // that forms carry, so that no other page can send one
-	seen  time.Time
-	who   string // account id, "" before sign-in
-	lock  bool   // who is still known, but must give the PIN again
-	next  string // where to go on after sign-in
+	seen time.Time
+	who  string // account id, "" before sign-in
+	lock bool   // who is still known, but must give the PIN again
+	next string // where to go on after sign-in
+	kept *kept  // what was sent while locked
+}
+
+// kept is a form that came when the session was locked.
+type kept struct {
+	who    string // account id
+	path   string
+	values url.Values
+	size   int
 }
 
 // sessions are those of one site.
 type sessions struct {
-	idle time.Duration
-	mu   sync.Mutex
-	by   map[string]*session // by cookie
+	idle   time.Duration
+	secret []byte // that cookies and tokens are made with
+	mu     sync.Mutex
+	by     map[string]*session // by cookie
 }
 
-// take returns a copy of the browser's session, or begins one.
+// mac is what only this site can say of a text.
+func (s *sessions) mac(use, what string) string {
+	h := hmac.New(sha256.New, s.secret)
+	h.Write([]byte(use + "\x00" + what))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// fresh is a cookie for an account, "" for nobody yet: a number of its own, the
+// account, and the proof that it is ours.
+func (s *sessions) fresh(who string) string {
+	body := rand.Text() + "." + who
+	return body + "." + s.mac("session", body)
+}
+
+// ours reads a cookie that fresh made, maybe before a restart.
+func (s *sessions) ours(cookie string) (who string, ok bool) {
+	i := strings.LastIndexByte(cookie, '.')
+	if i < 0 || !hmac.Equal([]byte(cookie[i+1:]), []byte(s.mac("session", cookie[:i]))) {
+		return "", false
+	}
+	_, who, ok = strings.Cut(cookie[:i], ".")
+	return who, ok
+}
+
+// token is what forms of a session carry, so that no other page can send one.
+func (s *sessions) token(id string) string { return s.mac("token", id) }
+
+// take returns a copy of the browser's session, or begins one. One from before a
+// restart goes on, locked.
 func (s *sessions) take(w http.ResponseWriter, r *http.Request, now time.Time) (id string, out session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c, err := r.Cookie(cookie); err == nil {
-		if got := s.by[c.Value]; got != nil {
+		got := s.by[c.Value]
+		if who, ok := s.ours(c.Value); got == nil && ok && who != "" {
+			got = &session{seen: now, who: who, lock: true}
+			s.room()
+			s.by[c.Value] = got
+		}
+		if got != nil {
 			if got.who != "" && now.Sub(got.seen) > s.idle {
 				got.lock = true
 			}
@@ -49,14 +100,11 @@ func (s *sessions) take(w http.ResponseWriter, r *http.Request, now time.Time) (
 			return c.Value, *got
 		}
 	}
-	if len(s.by) >= maxSessions {
-		s.drop()
-	}
-	id = rand.Text()
-	fresh := &session{token: rand.Text(), seen: now}
-	s.by[id] = fresh
+	s.room()
+	id = s.fresh("")
+	s.by[id] = &session{seen: now}
 	s.give(w, r, id)
-	return id, *fresh
+	return id, session{seen: now}
 }
 
 // peek is take for a request that nobody made by hand: it leaves the session as
@@ -66,7 +114,7 @@ func (s *sessions) peek(_ http.ResponseWriter, r *http.Request, now time.Time) (
 	defer s.mu.Unlock()
 	c, err := r.Cookie(cookie)
 	if err != nil || s.by[c.Value] == nil {
-		return "", session{token: rand.Text()}
+		return "", session{}
 	}
 	out = *s.by[c.Value]
 	out.lock = out.lock || out.who != "" && now.Sub(out.seen) > s.idle
@@ -77,9 +125,12 @@ func (s *sessions) give(w http.ResponseWriter, r *http.Request, id string) {
 	http.SetCookie(w, &http.Cookie{Name: cookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil})
 }
 
-// drop makes room. Whoever never signed in goes first: a crowd of strangers signs
-// nobody out.
-func (s *sessions) drop() {
+// room makes room for one session more. Whoever never signed in goes first: a crowd
+// of strangers signs nobody out.
+func (s *sessions) room() {
+	if len(s.by) < maxSessions {
+		return
+	}
 	out := ""
 	for id, v := range s.by {
 		o := s.by[out]
@@ -92,17 +143,60 @@ func (s *sessions) drop() {
 
 // signIn begins another session for an account, so that a cookie that was known
 // before sign-in is worth nothing after it.
-func (s *sessions) signIn(w http.ResponseWriter, r *http.Request, old string, a account.Account, now time.Time) (next string) {
+func (s *sessions) signIn(w http.ResponseWriter, r *http.Request, old string, a account.Account, now time.Time) (id, next string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	v := &session{seen: now, who: a.ID}
 	if was := s.by[old]; was != nil {
 		next = was.next
+		if was.kept != nil && was.kept.who == a.ID {
+			v.kept = was.kept
+			next = AgainPath
+		}
 		delete(s.by, old)
 	}
-	id := rand.Text()
-	s.by[id] = &session{token: rand.Text(), seen: now, who: a.ID}
+	id = s.fresh(a.ID)
+	s.by[id] = v
 	s.give(w, r, id)
-	return next
+	return id, next
+}
+
+// keep remembers a form that a locked session sent; ok is false where there is no
+// room for it.
+func (s *sessions) keep(id string, k *kept) (ok bool) {
+	for name, vs := range k.values {
+		for _, v := range vs {
+			k.size += len(name) + len(v)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	total := k.size
+	for _, v := range s.by {
+		if v.kept != nil {
+			total += v.kept.size
+		}
+	}
+	v := s.by[id]
+	if v == nil || v.who == "" || total > maxKept {
+		return false
+	}
+	k.who = v.who
+	v.kept = k
+	return true
+}
+
+// again takes what was kept out of a session.
+func (s *sessions) again(id string) *kept {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.by[id]
+	if v == nil {
+		return nil
+	}
+	k := v.kept
+	v.kept = nil
+	return k
 }
 
 // edit changes a session that is still there.

@@ -24,7 +24,7 @@ func visit(t *testing.T, take func(http.ResponseWriter, *http.Request, time.Time
 // A page that asks by itself how things stand keeps no session awake.
 func TestAScriptKeepsNoSessionAwake(t *testing.T) {
 	now := time.Date(2026, 10, 12, 8, 0, 0, 0, time.UTC)
-	s := &sessions{idle: time.Minute, by: map[string]*session{"a": {who: "clerk", seen: now}}}
+	s := &sessions{idle: time.Minute, secret: []byte("s"), by: map[string]*session{"a": {who: "clerk", seen: now}}}
 	for range 5 {
 		now = now.Add(15 * time.Second)
 		if _, got, _ := visit(t, s.peek, "a", now); got.lock != now.After(s.by["a"].seen.Add(s.idle)) {
@@ -42,7 +42,7 @@ func TestAScriptKeepsNoSessionAwake(t *testing.T) {
 // However many strangers come, who has signed in stays.
 func TestStrangersSignNobodyOut(t *testing.T) {
 	now := time.Date(2026, 10, 12, 8, 0, 0, 0, time.UTC)
-	s := &sessions{idle: time.Hour, by: map[string]*session{}}
+	s := &sessions{idle: time.Hour, secret: []byte("s"), by: map[string]*session{}}
 	id, _, _ := visit(t, s.take, "", now)
 	w := httptest.NewRecorder()
 	s.signIn(w, httptest.NewRequest("POST", "/sign", nil), id, account.Account{ID: "clerk"}, now)

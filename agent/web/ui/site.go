@@ -20,7 +20,7 @@ import (
 	"shangu/schema/text"
 )
 
-//go:embed layout.html static
+//go:embed *.html static
 var files embed.FS
 
 // Paths of pages that ui itself sends people to.
@@ -28,6 +28,8 @@ const (
 	SignPath     = "/sign"
 	StartPath    = "/start"
 	LanguagePath = "/language"
+	LargePath    = "/large"
+	AgainPath    = "/again" // a form that was kept over a lock
 )
 
 // Site is all pages.
@@ -49,7 +51,10 @@ func New(d Deps) (s *Site, err error) {
 	if d.Idle == 0 {
 		d.Idle = DefaultIdle
 	}
-	s = &Site{d: d, sessions: &sessions{idle: d.Idle, by: map[string]*session{}}, static: map[string]asset{}, pages: map[text.Lang]*template.Template{}}
+	if len(d.Secret) < minSecret {
+		return nil, fmt.Errorf("make pages: a secret of %d bytes", len(d.Secret))
+	}
+	s = &Site{d: d, sessions: &sessions{idle: d.Idle, secret: d.Secret, by: map[string]*session{}}, static: map[string]asset{}, pages: map[text.Lang]*template.Template{}}
 	if err := s.readStatic(); err != nil {
 		return nil, fmt.Errorf("make pages: %w", err)
 	}
@@ -126,14 +131,12 @@ func (s *Site) parse(lang text.Lang) (*template.Template, error) {
 		"label": func(l text.Label) string { return l.In(lang) },
 		"code":  func(l *schema.CodeList, n int) string { return codeName(l, n, lang) },
 		"day":   func(d schema.Date) string { return Day(d, lang) },
+		"field": fieldIn(lang),
 		"asset": s.link,
 		"add":   func(a, b int) int { return a + b },
 	})
-	b, err := files.ReadFile("layout.html")
+	t, err := t.ParseFS(files, "*.html")
 	if err != nil {
-		return nil, err
-	}
-	if t, err = t.Parse(string(b)); err != nil {
 		return nil, err
 	}
 	for _, a := range s.d.Areas {
@@ -187,6 +190,7 @@ func (s *Site) Handler() http.Handler {
 			m.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(route, w, r) })
 		}
 	}
+	m.HandleFunc("GET "+AgainPath, func(w http.ResponseWriter, r *http.Request) { s.serve(Route{Who: Signed, Do: s.again}, w, r) })
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, s.request(w, r, false), text.New("page.none"), http.StatusNotFound)
 	})
@@ -201,7 +205,10 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request, quiet bool) *Requ
 		take = s.sessions.peek
 	}
 	id, session := take(w, r, now)
-	q := &Request{Request: r, Lang: text.Default(), Now: now, Today: s.d.Today(), session: &session, id: id}
+	q := &Request{Request: r, Lang: text.Default(), Now: now, Today: s.d.Today(), session: &session, id: id, token: s.sessions.token(id)}
+	if c, err := r.Cookie(largeCookie); err == nil {
+		q.large = c.Value == "1"
+	}
 	if c, err := r.Cookie(langCookie); err == nil {
 		if l, ok := text.ParseLang(c.Value); ok {
 			q.Lang = l
@@ -215,7 +222,11 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request, quiet bool) *Requ
 	return q
 }
 
-const langCookie = "shangu-lang"
+// Cookies of what a reader prefers.
+const (
+	langCookie  = "shangu-lang"
+	largeCookie = "shangu-large"
+)
 
 func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
 	q := s.request(w, r, route.Quiet)
@@ -224,7 +235,7 @@ func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		if err := s.ours(w, q); err != nil {
+		if err := s.ours(w, q, route.Upload); err != nil {
 			s.fail(w, q, err, http.StatusForbidden)
 			return
 		}
@@ -239,21 +250,25 @@ func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
 
 // entrance tells the pages that another computer of the school sees before
 // anybody has signed in there: none that tells or changes anything.
-func entrance(path string) bool { return path == SignPath || path == LanguagePath }
+func entrance(path string) bool { return path == SignPath || path == LanguagePath || path == LargePath }
 
-// ours takes what a page of this session sends, and nothing else.
-func (s *Site) ours(w http.ResponseWriter, q *Request) error {
-	token := q.Header.Get("Shangu-Token")
-	if token == "" {
-		if strings.HasPrefix(q.Header.Get("Content-Type"), "multipart/") {
-			return text.New("page.stale")
-		}
-		if err := readForm(w, q.Request); err != nil {
-			return err
-		}
-		token = q.PostForm.Get("token")
+// ours takes what a page of this session sends, and nothing else. upload bounds
+// the bytes of a file that may come with it.
+func (s *Site) ours(w http.ResponseWriter, q *Request, upload int64) error {
+	if token := q.Header.Get(tokenHeader); token != "" {
+		return q.checkToken(token)
 	}
-	if subtle.ConstantTimeCompare([]byte(token), []byte(q.session.token)) != 1 {
+	if upload > 0 && strings.HasPrefix(q.Header.Get("Content-Type"), "multipart/") {
+		return readUpload(w, q, upload)
+	}
+	if err := readForm(w, q.Request); err != nil {
+		return err
+	}
+	return q.checkToken(q.PostForm.Get("token"))
+}
+
+func (r *Request) checkToken(token string) error {
+	if subtle.ConstantTimeCompare([]byte(token), []byte(r.token)) != 1 {
 		return text.New("page.stale")
 	}
 	return nil
@@ -265,11 +280,13 @@ func (s *Site) turnAway(w http.ResponseWriter, q *Request) {
 	switch {
 	case q.Account != nil:
 		s.fail(w, q, text.New("page.not_yours"), http.StatusForbidden)
-	case q.Header.Get("Shangu-Token") != "":
+	case q.Script():
 		s.fail(w, q, text.New("page.locked"), http.StatusUnauthorized)
 	default:
 		if q.Method == http.MethodGet {
 			s.sessions.edit(q.id, func(v *session) { v.next = q.URL.RequestURI() })
+		} else if s.ours(w, q, 0) == nil {
+			s.sessions.keep(q.id, &kept{path: q.URL.Path, values: q.PostForm})
 		}
 		to := SignPath
 		if len(s.d.Accounts.List()) == 0 {
@@ -290,7 +307,7 @@ func (s *Site) fail(w http.ResponseWriter, q *Request, err error, code int) {
 		s.d.Log.Error("a page failed", "path", q.URL.Path, "err", err.Error())
 		m, code = text.New("page.failed"), http.StatusInternalServerError
 	}
-	if q.Header.Get("Shangu-Token") != "" {
+	if q.Script() {
 		reply(w, code, map[string]string{"error": m.In(q.Lang)})
 		return
 	}
@@ -307,6 +324,8 @@ func reply(w http.ResponseWriter, code int, v any) {
 type frame struct {
 	*View
 	Title, Active string
+	Large         bool
+	Idle          int64 // milliseconds after which the page locks; 0: nobody is signed in
 	Menu          []Entry
 	Body          template.HTML
 	Styles        []string
@@ -325,11 +344,14 @@ type View struct {
 }
 
 func (a Show) write(s *Site, w http.ResponseWriter, q *Request) {
-	v := &View{Lang: q.Lang.String(), Token: q.session.token, Account: q.Account, Today: q.Today, Now: q.Now, Data: a.Data}
+	v := &View{Lang: q.Lang.String(), Token: q.token, Account: q.Account, Today: q.Today, Now: q.Now, Data: a.Data}
 	var body, page bytes.Buffer
 	err := s.pages[q.Lang].ExecuteTemplate(&body, a.Template, v)
 	if err == nil {
-		f := frame{View: v, Title: a.Title, Active: a.Active, Body: template.HTML(body.String()), Styles: s.own(a.Template, ".css"), Scripts: s.own(a.Template, ".js")}
+		f := frame{View: v, Title: a.Title, Active: a.Active, Large: q.large, Body: template.HTML(body.String()), Styles: s.own(a.Template, ".css"), Scripts: s.own(a.Template, ".js")}
+		if q.Account != nil {
+			f.Idle = s.sessions.idle.Milliseconds()
+		}
 		for _, e := range s.d.Menu {
 			if q.Account != nil && e.Who.admits(q.Account) {
 				f.Menu = append(f.Menu, e)
@@ -360,11 +382,21 @@ func (a See) write(_ *Site, w http.ResponseWriter, q *Request) {
 func (a Reply) write(_ *Site, w http.ResponseWriter, _ *Request) { reply(w, http.StatusOK, a.Value) }
 
 func (a SignedIn) write(s *Site, w http.ResponseWriter, q *Request) {
-	next := s.sessions.signIn(w, q.Request, q.id, account.Account(a), q.Now)
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") {
-		next = "/"
+	id, next := s.sessions.signIn(w, q.Request, q.id, account.Account(a), q.Now)
+	if q.Script() {
+		// The page goes on where it was, with the token of its new session.
+		reply(w, http.StatusOK, map[string]string{"token": s.sessions.token(id)})
+		return
 	}
-	See(next).write(s, w, q)
+	See(inside(next)).write(s, w, q)
+}
+
+// inside is a path of this site, the first page if it is none.
+func inside(path string) string {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.HasPrefix(path, "/\\") {
+		return "/"
+	}
+	return path
 }
 
 func (a SignedOut) write(s *Site, w http.ResponseWriter, q *Request) {
@@ -374,10 +406,17 @@ func (a SignedOut) write(s *Site, w http.ResponseWriter, q *Request) {
 			v.who = ""
 		}
 	})
+	if q.Script() {
+		reply(w, http.StatusOK, struct{}{})
+		return
+	}
 	See(SignPath).write(s, w, q)
 }
 
-func (a Speak) write(s *Site, w http.ResponseWriter, q *Request) {
-	http.SetCookie(w, &http.Cookie{Name: langCookie, Value: a.Lang.String(), Path: "/", MaxAge: 10 * 365 * 86400, HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	See(a.Next).write(s, w, q)
+// Prefers lasts as long as a computer does.
+const prefersFor = 10 * 365 * 86400
+
+func (a Prefer) write(s *Site, w http.ResponseWriter, q *Request) {
+	http.SetCookie(w, &http.Cookie{Name: a.name, Value: a.value, Path: "/", MaxAge: prefersFor, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	See(inside(a.Next)).write(s, w, q)
 }

@@ -8,6 +8,7 @@
 package ui
 
 import (
+	"encoding/json"
 	"html/template"
 	"io/fs"
 	"log/slog"
@@ -52,6 +53,7 @@ func (w Who) admits(a *account.Account) bool {
 type Route struct {
 	Pattern string // as net/http's ServeMux has it: "GET /roll/{class}"
 	Who     Who
+	Upload  int64 // bytes of a file that may come with the form; 0: none may
 	Do      func(*Request) (Answer, error)
 	// Quiet is asked for by a page's script in its own time: it is no sign of
 	// somebody being there, keeps no session awake and begins none.
@@ -65,10 +67,25 @@ type Request struct {
 	Account *account.Account // nil: nobody is signed in
 	Now     time.Time
 	Today   schema.Date
+	File    *File // that came with the form, nil if none
 
 	session *session
 	id      string // of the session
+	token   string // that its forms carry
+	large   bool   // large type
 }
+
+// File is one that somebody chose in a form.
+type File struct {
+	Name string // as the browser says: not to be trusted
+	Body []byte
+}
+
+// tokenHeader carries the token of what a script sends.
+const tokenHeader = "Shangu-Token"
+
+// Script reports whether a script of a page asks, which wants no page for an answer.
+func (r *Request) Script() bool { return r.Header.Get(tokenHeader) != "" }
 
 // Say puts a message of the catalogue into the reader's language.
 func (r *Request) Say(id string, kv ...any) string { return text.New(id, kv...).In(r.Lang) }
@@ -85,11 +102,25 @@ func (r *Request) Name() string {
 // a lock it is asked for its PIN alone.
 func (r *Request) LastAccount() string { return r.session.who }
 
+// maxJSON bounds what a script sends.
+const maxJSON = 256 << 10
+
+// JSON reads what a script sent into v, a pointer. What v does not know is refused.
+func (r *Request) JSON(v any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxJSON))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return text.Wrap(err, "page.bad_form")
+	}
+	return nil
+}
+
 // Remote reports whether the browser is on another computer of the school: only
 // those come by TLS.
 func (r *Request) Remote() bool { return r.TLS != nil }
 
-// Answer is what a page says: Show, See, Reply, SignedIn, SignedOut or Speak.
+// Answer is what a page says: Show, See, Reply, Download, SignedIn, SignedOut or
+// Prefer.
 type Answer interface {
 	write(s *Site, w http.ResponseWriter, r *Request)
 }
@@ -119,15 +150,27 @@ type SignedOut struct {
 	Forget bool
 }
 
-// Speak changes the browser's language.
-type Speak struct {
-	Lang text.Lang
-	Next string
+// Prefer remembers in the browser how its reader likes the pages.
+type Prefer struct {
+	Next        string
+	name, value string
+}
+
+// Speak changes the language.
+func Speak(l text.Lang, next string) Prefer { return Prefer{next, langCookie, l.String()} }
+
+// Large switches large type on or off.
+func Large(on bool, next string) Prefer {
+	if on {
+		return Prefer{next, largeCookie, "1"}
+	}
+	return Prefer{next, largeCookie, "0"}
 }
 
 // Deps are what a Site stands on.
 type Deps struct {
 	Accounts *account.Book
+	Secret   []byte // of this data directory, at least 16 bytes: sessions and tokens are made with it
 	Log      *slog.Logger
 	Now      func() time.Time
 	Today    func() schema.Date
@@ -144,6 +187,8 @@ type Light struct {
 	Mood string // good, wait or bad, which choose colour and shape
 	Text string // in the reader's words
 }
+
+const minSecret = 16
 
 // Area is one package of pages.
 type Area struct {
