@@ -45,6 +45,15 @@ var VisitDirections = &CodeList{
 	},
 }
 
+// UsualDirection is who goes to whom on a kind of visit where nobody says: helpers
+// come to the school that they help; those who learn by shadowing go to the helper.
+func UsualDirection(kind int64) int64 {
+	if kind == VisitShadow {
+		return VisitIn
+	}
+	return VisitOut
+}
+
 // Kinds of a visit.
 const (
 	VisitLesson     = 1

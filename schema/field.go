@@ -41,6 +41,7 @@ const (
 	VisitConfirmedBy   FieldNum = 31 // string
 	VisitHelperNote    FieldNum = 32 // string
 	VisitHelperCredits FieldNum = 33 // map by teacher id of the helper: int, tenths of an hour
+	VisitConfirmedCode FieldNum = 34 // string: short code of what the helper confirmed
 )
 
 // Field numbers of training records.

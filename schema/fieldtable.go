@@ -110,6 +110,7 @@ var visitFields = []Field{
 	{Num: VisitConfirmedBy, Name: "confirmed_by", Label: label("确认人", "confirmed by"), Type: TypeText, Max: nameLen},
 	{Num: VisitHelperNote, Name: "helper_note", Label: label("帮扶校备注", "helper school's note"), Type: TypeText, Max: noteLen},
 	{Num: VisitHelperCredits, Name: "helper_credits", Label: label("帮扶校计入学时", "hours credited at the helper school"), Type: TypeTenths, Max: hoursMax, Sub: SubTeacher},
+	{Num: VisitConfirmedCode, Name: "confirmed_code", Label: label("确认时的核对码", "code of what was confirmed"), Type: TypeText, Max: nameLen},
 }
 
 var trainingFields = []Field{

@@ -59,15 +59,6 @@ func visitGroup(date schema.Date, agreement, helper string) string {
 	return date.String() + "/" + agreement
 }
 
-// direction is who went to whom, where a file does not say: helpers come to the
-// school that they help; those who learn by shadowing go to the helper.
-func direction(kind schema.Value) schema.Value {
-	if kind == schema.Int(schema.VisitShadow) {
-		return schema.Int(schema.VisitIn)
-	}
-	return schema.Int(schema.VisitOut)
-}
-
 func (p *planner) visits(data []byte) error {
 	var all []*record
 	p.read(data, visitsSpec, func(r *table.Row) {
@@ -104,7 +95,7 @@ func (p *planner) visits(data []byte) error {
 		if r.Text(vDirection) != "" {
 			d.cell(schema.VisitDirection, vDirection, func(c int) schema.Value { return code(r, c, schema.VisitDirections) })
 		} else {
-			d.guess = append(d.guess, change.Field{Key: schema.Key{Num: schema.VisitDirection}, Value: direction(kind)})
+			d.guess = append(d.guess, change.Field{Key: schema.Key{Num: schema.VisitDirection}, Value: schema.Int(schema.UsualDirection(number(kind)))})
 		}
 		d.cell(schema.VisitKind, vKind, func(int) schema.Value { return kind })
 		d.cell(schema.VisitMode, vMode, func(c int) schema.Value { return code(r, c, schema.VisitModes) })
@@ -130,6 +121,9 @@ func (p *planner) visits(data []byte) error {
 		return []schema.Value{filled(d.Value(schema.VisitTopic)), filled(d.Value(schema.VisitKind))}
 	})
 }
+
+// number is a value's number, 0 if it has none.
+func number(v schema.Value) int64 { n, _ := v.Int(); return n }
 
 // filled makes the two ways of holding nothing one.
 func filled(v schema.Value) schema.Value {

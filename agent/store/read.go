@@ -150,10 +150,13 @@ func (s *Store) held() uint64 { return max(s.st.Confirmed.Seq, s.proven.Seq) }
 
 // Waiting reports whether the district has given no receipt yet for what was saved
 // of one of this school's documents.
-func (s *Store) Waiting(kind schema.Kind, id string) bool {
+func (s *Store) Waiting(kind schema.Kind, id string) bool { return s.WaitingIn("", kind, id) }
+
+// WaitingIn is Waiting for a document of any school: what was saved here of it.
+func (s *Store) WaitingIn(scope string, kind schema.Kind, id string) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.waiting(keyOf("", kind, id))
+	return s.waiting(keyOf(s.own(scope), kind, id))
 }
 
 // waiting reports whether a document has entries without a receipt.

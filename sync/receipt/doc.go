@@ -17,5 +17,8 @@
 // The check finds every single wrong character and every two that changed
 // places. The tag makes a code that was made up pass once in 268 million tries.
 //
+// Spell and Unspell write and read other short codes in the same characters, with
+// the same check.
+//
 // The package imports schema, schema/text and sync/session and does no I/O.
 package receipt

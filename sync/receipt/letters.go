@@ -1,6 +1,7 @@
 package receipt
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -51,7 +52,7 @@ func syndrome(v []byte) (s byte) {
 
 // String writes a code: ABCD-EFGH-JKLM-NPQR.
 func (c Code) String() string {
-	v := make([]byte, length)
+	v := make([]byte, length-1)
 	// The low 60 bits and the 15 above them are kept apart: 75 do not fit.
 	high, low := c.facts()>>32, (c.facts()&(1<<32-1))<<tagBits|uint64(c.Tag)
 	for i := length - 2; i > 2; i-- {
@@ -60,10 +61,16 @@ func (c Code) String() string {
 	for i := 2; i >= 0; i-- {
 		v[i], high = byte(high&31), high>>5
 	}
-	// The check's own weight is x^15: divide the rest by it.
-	v[length-1] = gf.mul(syndrome(v[:length-1]), gf.power[31-(length-1)])
+	return Spell(v)
+}
+
+// Spell writes up to 30 values of five bits each, and their check character, in
+// groups of four: what people are to copy by hand.
+func Spell(v []byte) string {
+	// The check's own weight is x^len(v): divide the rest by it.
+	check := gf.mul(syndrome(v), gf.power[31-len(v)])
 	var b strings.Builder
-	for i, x := range v {
+	for i, x := range append(slices.Clone(v), check) {
 		if i > 0 && i%group == 0 {
 			b.WriteByte('-')
 		}
@@ -81,14 +88,24 @@ var alike = map[rune]string{'0': "DQ", 'O': "DQ", '1': "LJ7", 'I': "LJ7"}
 // letter that it looks like when only one makes the code right. The error says
 // what is wrong, and in which group if that can be told.
 func Parse(s string) (Code, error) {
+	v, err := Unspell(s, length)
+	if err != nil {
+		return Code{}, err
+	}
+	return read(v), nil
+}
+
+// Unspell reads what Spell wrote, as Parse does: length values, the check's
+// included.
+func Unspell(s string, length int) ([]byte, error) {
 	typed, groups := tidy(s)
 	if len(typed) != length {
 		for i, g := range groups {
 			if len(groups) == length/group && len(g) != group {
-				return Code{}, text.New("receipt.short_group", "group", i+1, "found", len(g), "want", group)
+				return nil, text.New("receipt.short_group", "group", i+1, "found", len(g), "want", group)
 			}
 		}
-		return Code{}, text.New("receipt.length", "found", len(typed), "want", length)
+		return nil, text.New("receipt.length", "found", len(typed), "want", length)
 	}
 	v := make([]byte, length)
 	var doubt []int
@@ -103,19 +120,19 @@ func Parse(s string) (Code, error) {
 		case alike[r] != "":
 			doubt = append(doubt, i)
 		default:
-			return Code{}, text.New("receipt.no_letter", "letter", string(r), "group", i/group+1, "place", i%group+1)
+			return nil, text.New("receipt.no_letter", "letter", string(r), "group", i/group+1, "place", i%group+1)
 		}
 	}
 	if len(doubt) > 0 {
 		if fits := readings(v, typed, doubt); fits != 1 {
 			i := doubt[0]
-			return Code{}, text.New("receipt.no_letter", "letter", string(typed[i]), "group", i/group+1, "place", i%group+1)
+			return nil, text.New("receipt.no_letter", "letter", string(typed[i]), "group", i/group+1, "place", i%group+1)
 		}
 	}
 	if syndrome(v) != 0 {
-		return Code{}, text.New("receipt.misread")
+		return nil, text.New("receipt.misread")
 	}
-	return read(v), nil
+	return v, nil
 }
 
 // readings tries what the characters in doubt may have been, leaves the last
