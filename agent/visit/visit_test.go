@@ -44,7 +44,7 @@ func newSchool(t testing.TB, code string, device byte) *school {
 	if err := s.SetHome(code); err != nil {
 		t.Fatal(err)
 	}
-	c := &school{t, s, visit.NewDesk(s, s, roster.NewBook(s)), code}
+	c := &school{t, s, visit.NewDesk(s, s, roster.NewBook(s, nil)), code}
 	plain := func(n schema.FieldNum, v schema.Value) change.Cell {
 		return change.Cell{Key: schema.Key{Num: n}, Value: v, Version: change.Ref{Seq: 1}}
 	}
