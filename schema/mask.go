@@ -1,0 +1,25 @@
+package schema
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// MaskName is a person's name for a table that leaves the school: the first
+// character, and a star for each of the others.
+func MaskName(name string) string {
+	if name == "" {
+		return ""
+	}
+	_, n := utf8.DecodeRuneInString(name)
+	return name[:n] + strings.Repeat("*", utf8.RuneCountInString(name[n:]))
+}
+
+// MaskID is a number that names a person: its last four characters, and stars for
+// the others. A number of four or fewer is stars alone.
+func MaskID(id string) string {
+	if len(id) <= 4 {
+		return strings.Repeat("*", len(id))
+	}
+	return strings.Repeat("*", len(id)-4) + id[len(id)-4:]
+}
