@@ -121,28 +121,108 @@ func textsCell(v schema.Value) any {
 	return cell(s)
 }
 
+// rosterRows yields the roster of the newest school year, with the pupils who are
+// in a class still.
 func rosterRows(v View, yield func([]any) bool) error {
+	in, err := standingNow(v)
+	if err != nil {
+		return err
+	}
+	return rosterOf(v, in, yield)
+}
+
+// WriteRosterOn writes the roster of a date as a table whose format the file's name
+// asks for. Unless open is set, names and numbers are masked: such a table goes out of
+// the school, and does not come in again.
+func WriteRosterOn(w io.Writer, name string, view View, on schema.Date, open bool) error {
+	f := table.FormatOf(name)
+	if f == 0 {
+		return text.New("intake.export_name", "file", name)
+	}
+	spec := rosterSpec(false)
+	title := spec.Title.ZH + " " + on.String()
+	rows := func(v View, yield func([]any) bool) error {
+		in, err := standingOn(v, on)
+		if err != nil {
+			return err
+		}
+		return rosterOf(v, in, func(cells []any) bool {
+			if !open {
+				mask(cells, rID, schema.MaskID)
+				mask(cells, rName, schema.MaskName)
+				cells[rBirth], cells[rLeftBehind] = nil, nil
+			}
+			return yield(cells)
+		})
+	}
+	if err := table.Write(w, f, spec, title, failing(view, rows)); err != nil {
+		return fmt.Errorf("export roster: %w", err)
+	}
+	return nil
+}
+
+func mask(cells []any, c int, with func(string) string) {
+	if s, ok := cells[c].(string); ok {
+		cells[c] = with(s)
+	}
+}
+
+// standingNow are the enrolments that go on, of the newest school year that has any,
+// in the order of lists.
+func standingNow(v View) ([]schema.Enrolment, error) {
 	newest := 0
+	in, err := enrolled(v, func(e schema.Enrolment, year int) bool {
+		if e.To != 0 {
+			return false
+		}
+		newest = max(newest, year)
+		return true
+	})
+	return slices.DeleteFunc(in, func(e schema.Enrolment) bool {
+		year, _, _ := schema.ParseClassID(e.Class)
+		return year != newest
+	}), err
+}
+
+// standingOn are the enrolments of a date, in the order of lists; each pupil comes
+// once, in the class entered last.
+func standingOn(v View, on schema.Date) ([]schema.Enrolment, error) {
+	in, err := enrolled(v, func(e schema.Enrolment, year int) bool { return year == on.SchoolYear() && e.On(on) })
+	last := map[string]schema.Date{}
+	for _, e := range in {
+		last[e.Pupil] = max(last[e.Pupil], e.From)
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(in, func(e schema.Enrolment) bool {
+		drop := e.From != last[e.Pupil] || seen[e.Pupil]
+		seen[e.Pupil] = seen[e.Pupil] || !drop
+		return drop
+	}), err
+}
+
+// enrolled are the enrolments that keep says yes to, in the order of lists.
+func enrolled(v View, keep func(e schema.Enrolment, year int) bool) ([]schema.Enrolment, error) {
 	var in []schema.Enrolment
 	for d, err := range own(v, schema.KindEnrolment, "") {
 		if err != nil {
-			return fmt.Errorf("read enrolments: %w", err)
+			return nil, fmt.Errorf("read enrolments: %w", err)
 		}
 		e, ok := schema.EnrolmentOf(d.ID, d.Lookup)
 		year, _, isClass := schema.ParseClassID(e.Class)
-		if !ok || !isClass || e.To != 0 || year < newest {
-			continue
+		if ok && isClass && keep(e, year) {
+			in = append(in, e)
 		}
-		if year > newest {
-			newest, in = year, nil
-		}
-		in = append(in, e)
 	}
 	name := func(class string) string { _, n, _ := schema.ParseClassID(class); return n }
 	slices.SortFunc(in, func(a, b schema.Enrolment) int {
 		return cmp.Or(cmp.Compare(classOrder(name(a.Class)), classOrder(name(b.Class))),
 			cmp.Compare(a.Class, b.Class), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Pupil, b.Pupil))
 	})
+	return in, nil
+}
+
+// rosterOf yields a row for each enrolment.
+func rosterOf(v View, in []schema.Enrolment, yield func([]any) bool) error {
 	grades := map[string]any{}
 	n := 0
 	for _, e := range in {
@@ -160,6 +240,7 @@ func rosterRows(v View, yield func([]any) bool) error {
 			}
 			grades[e.Class] = textCell(c.Value(schema.ClassGrade))
 		}
+		year, class, _ := schema.ParseClassID(e.Class)
 		n++
 		cells := make([]any, rPhone+1)
 		cells[rNo], cells[rID] = n, e.Pupil
@@ -167,12 +248,12 @@ func rosterRows(v View, yield func([]any) bool) error {
 		cells[rSex] = codeCell(d.Value(schema.PupilSex), schema.Sexes)
 		cells[rBirth] = dateCell(d.Value(schema.PupilBirth))
 		cells[rEthnic] = codeCell(d.Value(schema.PupilEthnic), schema.EthnicGroups)
-		cells[rGrade], cells[rClass] = grades[e.Class], name(e.Class)
+		cells[rGrade], cells[rClass] = grades[e.Class], class
 		cells[rAdmitted] = monthCell(d.Value(schema.PupilAdmitted))
 		cells[rAdmission] = textCell(d.Value(schema.PupilAdmission))
 		cells[rBoarder] = boolCell(d.Value(schema.PupilBoarder))
 		cells[rLeftBehind] = boolCell(d.Value(schema.PupilLeftBehind))
-		cells[rYear] = newest
+		cells[rYear] = year
 		if !yield(cells) {
 			return nil
 		}

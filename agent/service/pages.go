@@ -8,6 +8,8 @@ import (
 	"shangu/agent/account"
 	"shangu/agent/roll"
 	"shangu/agent/roster"
+	"shangu/agent/transfer"
+	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
 	"shangu/agent/web/ui"
@@ -31,10 +33,12 @@ func (a *Agent) pages() (http.Handler, error) {
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
 			{ID: "day", Path: "/day", Text: "sheet.menu", Who: ui.Recorder},
+			{ID: "roster", Path: "/roster", Text: "roster.menu", Who: ui.Recorder},
 		},
 		Areas: []ui.Area{
 			sign.Area(accounts),
 			sheet.Area(roll.NewDesk(a.store, a, book), book),
+			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
 		},
 	})
 	if err != nil {

@@ -3,10 +3,12 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"shangu/agent/intake"
 	"shangu/agent/store"
+	"shangu/schema"
 	"shangu/schema/table"
 )
 
@@ -62,4 +64,20 @@ func (a *Agent) Import(ctx context.Context, i Import) (Imported, error) {
 // Export writes a table of a kind, in the format that the file's name asks for.
 func (a *Agent) Export(_ context.Context, kind intake.Kind, name string, w io.Writer) error {
 	return intake.Write(kind, w, name, a.store)
+}
+
+// RosterOn writes the roster of a date as a table.
+func (a *Agent) RosterOn(_ context.Context, w io.Writer, file string, on schema.Date, open bool) error {
+	return intake.WriteRosterOn(w, file, a.store, on, open)
+}
+
+// OneRoster writes the roster of a date as a OneRoster archive.
+func (a *Agent) OneRoster(_ context.Context, w io.Writer, v intake.OneVersion, on schema.Date) error {
+	s := intake.School{Code: a.store.Home()}
+	d, err := a.store.Doc(schema.DistrictScope, schema.KindSchool, s.Code)
+	if err != nil {
+		return fmt.Errorf("read school: %w", err)
+	}
+	s.Name = d.Value(schema.SchoolName).Text()
+	return intake.WriteOneRoster(w, v, a.store, s, on)
 }

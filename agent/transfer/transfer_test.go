@@ -30,7 +30,7 @@ func newSchool(t *testing.T) *school {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	book := roster.NewBook(s)
+	book := roster.NewBook(s, []byte("secret"))
 	c := &school{t, s, book, transfer.NewDesk(s, s, book)}
 	var edits []store.Edit
 	for _, id := range []string{one, two, old} {

@@ -51,7 +51,7 @@ type card struct {
 func (p *pages) page(r *ui.Request, book *school.Roster, pupil *school.Pupil) *card {
 	c := &card{
 		Pupil: pupil, Key: book.Key(pupil.ID), Class: book.ClassOn(pupil, r.Today), Places: pupil.Places(),
-		Move: r.NewForm("from", r.Today.String()), Out: r.NewForm("from", r.Today.String()),
+		Move: r.NewForm("from", r.Today.String()), Out: r.NewForm("out_from", r.Today.String()),
 		Facts:  r.NewForm("name", pupil.Name, "sex", fmt.Sprint(pupil.Sex), "birth", dateText(pupil.Birth), "boarder", flag(pupil.Boarder)),
 		Latest: transfer.Latest(pupil, r.Today), Sexes: schema.Sexes, Leaving: reasons(r, transfer.Leaving()),
 		Leads: r.May(ui.Leader), Tab: "classes",
@@ -113,10 +113,11 @@ func (p *pages) pupil(r *ui.Request) (ui.Answer, error) {
 	return p.page(r, book, pupil).show(r), nil
 }
 
-// refuse puts what is wrong beside the field that it is about.
-func refuse(f *ui.Form, err error) error {
+// refuse puts what is wrong beside the field that it is about, whose name in the page
+// begins with prefix.
+func refuse(f *ui.Form, prefix string, err error) error {
 	if w, ok := errors.AsType[*transfer.WrongError](err); ok {
-		return f.Refuse(w.Field, err)
+		return f.Refuse(prefix+w.Field, err)
 	}
 	return err
 }
@@ -129,7 +130,7 @@ func (p *pages) move(r *ui.Request) (ui.Answer, error) {
 	f := r.Typed()
 	from := f.Date("from")
 	if f.OK() {
-		err := refuse(f, p.desk.Move(r.Context(), r.Name(), pupil.ID, book.ByKey(f.Value("class")), from))
+		err := refuse(f, "", p.desk.Move(r.Context(), r.Name(), pupil.ID, book.ByKey(f.Value("class")), from))
 		if err != nil {
 			return nil, err
 		}
@@ -148,9 +149,9 @@ func (p *pages) out(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	f := r.Typed()
-	from, why := f.Date("from"), f.Int("reason", 1, 99)
+	from, why := f.Date("out_from"), f.Int("out_reason", 1, 99)
 	if f.OK() {
-		if err := refuse(f, p.desk.Out(r.Context(), r.Name(), pupil.ID, from, why)); err != nil {
+		if err := refuse(f, "out_", p.desk.Out(r.Context(), r.Name(), pupil.ID, from, why)); err != nil {
 			return nil, err
 		}
 	}
@@ -312,7 +313,7 @@ func (p *pages) entered(r *ui.Request) (ui.Answer, error) {
 			}
 			return ui.See(address(book, id)), nil
 		}
-		if err := refuse(f, err); err != nil {
+		if err := refuse(f, "", err); err != nil {
 			return nil, err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 
+	"shangu/agent/intake"
 	school "shangu/agent/roster"
 	"shangu/agent/transfer"
 	"shangu/agent/web/ui"
@@ -38,7 +39,7 @@ type Tables interface {
 	// open is set. The file's name asks for the format.
 	RosterOn(ctx context.Context, w io.Writer, file string, on schema.Date, open bool) error
 	// OneRoster writes the roster of a date as a OneRoster archive.
-	OneRoster(ctx context.Context, w io.Writer, on schema.Date) error
+	OneRoster(ctx context.Context, w io.Writer, v intake.OneVersion, on schema.Date) error
 }
 
 // Area returns the pages.
@@ -282,6 +283,6 @@ func (p *pages) oneRoster(r *ui.Request) (ui.Answer, error) {
 	}
 	p.log.Info("the roster was exported as OneRoster", "account", r.Name(), "on", on.String())
 	return ui.Download{Name: "oneroster-" + on.String() + ".zip", Type: "application/zip", Write: func(w io.Writer) error {
-		return p.tables.OneRoster(r.Context(), w, on)
+		return p.tables.OneRoster(r.Context(), w, intake.One11, on)
 	}}, nil
 }
