@@ -9,6 +9,7 @@ import (
 	"shangu/schema/text"
 	"shangu/sync/frame"
 	"shangu/sync/identity"
+	"shangu/sync/link"
 	"shangu/sync/session"
 )
 
@@ -42,6 +43,9 @@ func (g *Gate) enroll(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		g.fail(w, r, err)
 		return
+	}
+	if fill := r.Header.Get(link.HeaderFill); fill != "" && len(fill) <= link.FillBytes {
+		w.Header().Set(link.HeaderFill, fill)
 	}
 	g.reply(w, http.StatusOK, out)
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	mathrand "math/rand/v2"
 	"net"
 	"os"
@@ -46,28 +47,37 @@ func onLine(t *testing.T, seed uint64, f func(t *testing.T, s *school, l *linkte
 	synctest.Test(t, func(t *testing.T) {
 		d := newDistrict(t)
 		line := linktest.New(seed, linktest.Faults{})
-		n := d.openOn(line)
-		v := newDevice(t)
-		way := func(c *link.Config) {
-			c.Dial, c.Narrow, c.DialTimeout, c.Now = line.Dial, line.DialNarrow, 0, d.clock
-		}
-		c := link.Config{Hubs: []string{n.url}, Key: v.key}
-		way(&c)
-		var err error
-		if v.cr, err = link.Enrol(t.Context(), c, d.token(schoolA)); err != nil {
-			t.Fatal(err)
-		}
+		s, open := d.meet(d.openOn(line), line, "")
 		line.Carried.Store(0)
-		s := newSchool(v)
-		s.hub = d
-		f(t, s, line, func(change func(*link.Config)) *link.Link {
-			return v.link(func(c *link.Config) {
-				if way(c); change != nil {
-					change(c)
-				}
-			}, n.url)
-		})
+		f(t, s, line, open)
 	})
+}
+
+// meet is a school's first contact over a line, of which state keeps what was
+// learned, and what opens its links.
+func (d *district) meet(n *node, line *linktest.Line, state string) (*school, func(func(*link.Config)) *link.Link) {
+	d.t.Helper()
+	v := newDevice(d.t)
+	way := func(c *link.Config) {
+		c.Dial, c.Narrow, c.DialTimeout, c.Now = line.Dial, line.DialNarrow, 0, d.clock
+	}
+	c := link.Config{Hubs: []string{n.url}, Key: v.key, State: state, Files: seal.Files{}}
+	way(&c)
+	var err error
+	if v.cr, err = link.Enrol(d.t.Context(), c, d.token(schoolA)); err != nil {
+		d.t.Fatal(err)
+	}
+	s := newSchool(v)
+	if s.hub = d; state != "" {
+		s.state = state
+	}
+	return s, func(change func(*link.Config)) *link.Link {
+		return v.link(func(c *link.Config) {
+			if way(c); change != nil {
+				change(c)
+			}
+		}, n.url)
+	}
 }
 
 // warm makes the compressors that all tests share: they hold channels, which
@@ -108,21 +118,119 @@ func TestLinesThatSwallowAll(t *testing.T) {
 	})
 }
 
-// A machine's first contact through a hole: the hub's certificates come in one
-// flight that is larger than any later one.
+// knownWithin is how long a session may take over a line that is known to lose
+// large packets.
+const knownWithin = 10 * time.Second
+
+// A machine's first contact through a hole finds it out, whatever its size and
+// however small its own certificates are: what the first session then brings and
+// gets is not stopped by it.
 func TestFirstContactThroughAHole(t *testing.T) {
 	warm(t)
-	synctest.Test(t, func(t *testing.T) {
-		d := newDistrict(t)
-		line := linktest.New(1, linktest.Faults{RTT: 600 * time.Millisecond, Hole: 900})
-		n := d.openOn(line)
-		v := newDevice(t)
-		start := time.Now()
-		_, err := link.Enrol(t.Context(), link.Config{Hubs: []string{n.url}, Key: v.key, State: v.state, Files: seal.Files{},
-			Dial: line.Dial, Narrow: line.DialNarrow, Now: d.clock}, d.token(schoolA))
-		t.Logf("enrolled through a hole for packets above 900 bytes after %v", time.Since(start))
-		if err != nil {
-			t.Errorf("enrol through a hole: %v", err)
+	for _, f := range []linktest.Faults{{Hole: 600}, {Hole: 900}, {Hole: 1000}, {Hole: 1200}, {Hole: 1399}, {Hole: 1000, Half: true}, {Hole: 1399, Half: true}} {
+		t.Run(fmt.Sprintf("above %d bytes, half %v", f.Hole, f.Half), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDistrict(t)
+				line := linktest.New(1, linktest.Faults{})
+				n := d.openOn(line)
+				colleague, open := d.meet(n, line, "")
+				for range 20 {
+					colleague.day(t)
+				}
+				if _, err := colleague.sync(t.Context(), open(nil)); err != nil {
+					t.Fatal(err)
+				}
+				f.RTT = 600 * time.Millisecond
+				line.Set(f)
+				start := time.Now()
+				s, open := d.meet(n, line, t.TempDir()+"/link.json")
+				t.Logf("drill: trials=1 lost=0 saw=enrolled after %v", time.Since(start).Round(time.Second))
+				// Much to get, then much to send.
+				for _, days := range []int{0, 20} {
+					for range days {
+						s.day(t)
+					}
+					start = time.Now()
+					r, err := s.sync(t.Context(), open(nil))
+					if took := time.Since(start); err != nil || took > knownWithin || !s.drained() || days == 0 && r.Pulled == 0 {
+						t.Errorf("a session after took %v, at most %v: %+v, %v", took, knownWithin, r, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// What a line is like is kept: by a session that had no time to find it out, and
+// while the line is away.
+func TestAHoleIsRemembered(t *testing.T) {
+	hole := linktest.Faults{RTT: 600 * time.Millisecond, Hole: 900}
+	gone := linktest.Faults{RTT: 600 * time.Millisecond, Mute: 100}
+	for name, before := range map[string]func(t *testing.T, s *school, line *linktest.Line, l *link.Link){
+		"a session is cut short": func(t *testing.T, s *school, line *linktest.Line, l *link.Link) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if _, err := s.sync(ctx, l); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("a session of 20 s: %v", err)
+			}
+		},
+		"the line goes away for a while": func(t *testing.T, s *school, line *linktest.Line, l *link.Link) {
+			if _, err := s.sync(t.Context(), l); err != nil {
+				t.Fatal(err)
+			}
+			s.day(t)
+			line.Set(gone)
+			if _, err := s.sync(t.Context(), l); !errors.Is(err, link.ErrNoAnswer) {
+				t.Fatalf("while it is away: %v", err)
+			}
+			line.Set(hole)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onLine(t, 1, func(t *testing.T, s *school, line *linktest.Line, open func(func(*link.Config)) *link.Link) {
+				for range 20 {
+					s.day(t)
+				}
+				line.Set(hole)
+				before(t, s, line, open(nil))
+				for range 20 {
+					s.day(t)
+				}
+				start := time.Now()
+				_, err := s.sync(t.Context(), open(nil)) // by another process
+				if took := time.Since(start); err != nil || took > knownWithin || !s.drained() {
+					t.Errorf("the session after took %v, at most %v: %v", took, knownWithin, err)
+				}
+			})
+		})
+	}
+}
+
+// An answer that was long in coming says nothing of the line, nor does a
+// session that is cut short before a line has stood still.
+func TestASlowHubIsNoHole(t *testing.T) {
+	onLine(t, 1, func(t *testing.T, s *school, line *linktest.Line, open func(func(*link.Config)) *link.Link) {
+		var narrow int
+		watch := func(c *link.Config) {
+			c.Narrow = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				narrow++
+				return line.DialNarrow(ctx, network, addr)
+			}
+		}
+		line.Set(linktest.Faults{RTT: 14 * time.Second})
+		if _, err := s.sync(t.Context(), open(watch)); err != nil {
+			t.Fatal(err)
+		}
+		line.Set(linktest.Faults{RTT: 600 * time.Millisecond, Mute: 900})
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+		defer cancel()
+		s.day(t)
+		if _, err := s.sync(ctx, open(watch)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("a session of 8 s: %v", err)
+		}
+		line.Set(gprs)
+		if _, err := s.sync(t.Context(), open(watch)); err != nil || narrow != 0 {
+			t.Errorf("%v, %d connections with small packets", err, narrow)
 		}
 	})
 }

@@ -30,6 +30,7 @@ func (g *Gate) tlsConfig() *tls.Config {
 	full.Certificate = append(slices.Clone(full.Certificate), g.c.Secrets.CA.Raw)
 	strangers := base.Clone()
 	strangers.Certificates = []tls.Certificate{full}
+	strangers.DynamicRecordSizingDisabled = true // link.HeaderFill is to fill a packet
 
 	browsers := base.Clone()
 	browsers.Certificates = []tls.Certificate{g.c.Node.Browser}

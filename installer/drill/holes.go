@@ -16,9 +16,12 @@ var holes = Drill{Name: "holes", Holds: []int{3, 8}, Run: runHoles}
 
 const (
 	// holePacket is the size in bytes above which packets vanish. The first
-	// message of TLS with a post-quantum key is larger, and so are the hub's
-	// certificates at the first contact.
+	// message of TLS with a post-quantum key is larger, first contact fills a
+	// packet, and so does what a colleague has sent of the same school.
 	holePacket = 1000
+	// foundLeast is how long a session takes at least that finds out: a line that
+	// is silent for less says nothing.
+	foundLeast = 10 * time.Second
 	// holePatience is how long a session may take that finds out.
 	holePatience = 3 * time.Minute
 	// knownWithin is how long one may take that knows of the hole.
@@ -67,9 +70,22 @@ func throughHole(ctx context.Context, s *stage.Stage, w way) (o Outcome, err err
 			return o, err
 		}
 	}
+	// What comes down to each in its first session must not hang on which of the
+	// others was there before it: one who has no hole in the way was.
+	colleague := s.School("colleague", sampleSchool)
+	if err := colleague.Enrol(ctx, h, 0); err != nil {
+		return o, err
+	}
+	if err := fill(ctx, l, colleague); err != nil {
+		return o, err
+	}
+	if err := colleague.Sync(ctx); err != nil {
+		return o, err
+	}
 	if err := w.hole(ctx, holePacket); err != nil {
 		return o, err
 	}
+	since := make([]time.Time, len(travellers))
 	for i, t := range travellers {
 		c := schools[i]
 		if !t.met {
@@ -77,19 +93,20 @@ func throughHole(ctx context.Context, s *stage.Stage, w way) (o Outcome, err err
 				return o, err
 			}
 		}
-		if err := c.Import(ctx, "roster", l.file("roster.xlsx")); err != nil {
+		if err := fill(ctx, l, c); err != nil {
 			return o, err
 		}
-		if err := l.record(ctx, c, 40); err != nil {
-			return o, err
-		}
+		since[i] = time.Now()
 		if err := c.Serve(ctx, t.more...); err != nil {
 			return o, err
 		}
 	}
-	took := o.getThrough(ctx, s, schools)
+	took := o.getThrough(ctx, s, schools, since)
 	var saw []string
 	for i, t := range travellers {
+		if took[i] < foundLeast {
+			return o, fmt.Errorf("%s: through after %v: it met no hole", t.name, took[i])
+		}
 		again, err := throughAgain(ctx, l, h, schools[i])
 		if err != nil {
 			o.Lose("%s: %v", t.name, err)
@@ -109,9 +126,17 @@ func throughHole(ctx context.Context, s *stage.Stage, w way) (o Outcome, err err
 	return o, err
 }
 
+// fill gives an agent pupils, and sheets of theirs to send.
+func fill(ctx context.Context, l *ledger, c *stage.School) error {
+	if err := c.Import(ctx, "roster", l.file("roster.xlsx")); err != nil {
+		return err
+	}
+	return l.record(ctx, c, 40)
+}
+
 // getThrough waits until each agent has nothing waiting, and returns how long
-// that took.
-func (o *Outcome) getThrough(ctx context.Context, s *stage.Stage, schools []*stage.School) []time.Duration {
+// that took since its service was started.
+func (o *Outcome) getThrough(ctx context.Context, s *stage.Stage, schools []*stage.School, since []time.Time) []time.Duration {
 	type arrival struct {
 		at   int
 		took time.Duration
@@ -120,12 +145,11 @@ func (o *Outcome) getThrough(ctx context.Context, s *stage.Stage, schools []*sta
 	arrived := make(chan arrival)
 	for i, c := range schools {
 		go func() {
-			start := time.Now()
 			err := stage.Until(ctx, holePatience, func() error {
 				_, err := s.Run(ctx, "agent", "sync", "--timeout", holePatience.String(), "--dir", c.Dir)
 				return err
 			})
-			arrived <- arrival{i, time.Since(start), err}
+			arrived <- arrival{i, time.Since(since[i]), err}
 		}()
 	}
 	took := make([]time.Duration, len(schools))

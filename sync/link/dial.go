@@ -35,6 +35,7 @@ func (l *Link) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if hurry {
 		patience = hurried
 	}
+	l.dialing = true
 	l.mu.Unlock()
 	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -58,7 +59,7 @@ func (l *Link) dial(ctx context.Context, network, addr string) (net.Conn, error)
 		}
 		return nil, errors.Join(errUnreached, err)
 	}
-	return l.counted(c, addr, at, time.Since(start)), nil
+	return l.counted(c, addr, at, narrow, time.Since(start)), nil
 }
 
 // candidates are the addresses to try for host:port, best first.

@@ -7,12 +7,22 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"shangu/schema/text"
 	"shangu/sync/frame"
 	"shangu/sync/identity"
 )
+
+// HeaderFill is a header of enrolment whose content means nothing: with it the
+// request fills a packet, and so does the answer, in which the hub sends it back.
+// What follows first contact may be all small or not; a line that swallows large
+// packets is found out there and then, while a person expects to wait.
+const HeaderFill = "Fill"
+
+// FillBytes is the length of what fills a packet of any size that is common.
+const FillBytes = 1500
 
 // Enrol presents a token to a hub and returns the device's credentials, which
 // the caller saves. It trusts only a CA with the token's pin. A token that the
@@ -34,7 +44,9 @@ func Enrol(ctx context.Context, c Config, t identity.Token) (*Credentials, error
 	}
 	l := &Link{c: c, state: openState(c.State, identity.FormatDevice(c.Key.Device()), c.Files, c.Log)}
 	l.clock = newClock(c.Now, c.Built, l.state.trusted(), l.state.behind())
-	transport := c.transport(Pinned(t.Pin, l.clock.Now), l.dial)
+	config := Pinned(t.Pin, l.clock.Now)
+	config.DynamicRecordSizingDisabled = true // records of 1,200 bytes would each be a packet
+	transport := c.transport(config, l.dial)
 	l.http = transport
 	defer func() {
 		if err := l.Rest(); err != nil {
@@ -44,7 +56,11 @@ func Enrol(ctx context.Context, c Config, t identity.Token) (*Credentials, error
 	var failure error
 	for _, hub := range c.Hubs {
 		answer, err := l.insist(ctx, hub, false, func() ([]byte, error) {
-			return post(ctx, transport, hub+"/v1/enroll", body, identity.MaxGrant)
+			fill := ""
+			if !l.state.narrow(l.clock.Now()) {
+				fill = strings.Repeat("0", FillBytes)
+			}
+			return post(ctx, transport, hub+"/v1/enroll", body, fill, identity.MaxGrant)
 		})
 		if err == nil {
 			return Accept(answer, t, c.Key)

@@ -125,6 +125,7 @@ type Link struct {
 	mu      sync.Mutex
 	last    int   // index of the hub that answered last
 	conn    *conn // the latest
+	dialing bool  // the next one is not made yet
 	hurry   bool  // there are others to try
 	known   bool  // dial where the hub was last, whatever the resolver says
 }
@@ -255,13 +256,21 @@ func (l *Link) try(ctx context.Context, hubs []int, request []byte, hurry bool) 
 // swallowed what went over it.
 func (l *Link) insist(ctx context.Context, hub string, hurry bool, ask func() ([]byte, error)) ([]byte, error) {
 	response, err := l.once(ask, hurry, false)
-	if err == nil || ctx.Err() != nil {
-		return response, err
+	if err == nil {
+		return response, nil
 	}
 	l.mu.Lock()
-	c := l.conn
+	c, made := l.conn, !l.dialing
 	l.mu.Unlock()
-	if c == nil {
+	if c == nil || !made {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		// Whoever had no time to find out leaves it to the next session to try
+		// small packets first.
+		if !c.narrow && c.swallowed() {
+			l.state.setNarrow(l.clock.Now().Add(narrowFor))
+		}
 		return nil, err
 	}
 	switch was := l.state.address(c.addr); {
@@ -270,12 +279,11 @@ func (l *Link) insist(ctx context.Context, hub string, hurry bool, ask func() ([
 			return r, nil
 		}
 	case errors.Is(err, ErrNoAnswer) && !errors.Is(err, errUnreached) && c.swallowed():
-		now := l.clock.Now()
-		if l.state.narrow(now) {
-			l.state.setNarrow(time.Time{})
+		if c.narrow {
+			l.state.stood()
 			return nil, text.Wrap(err, "link.swallowed")
 		}
-		l.state.setNarrow(now.Add(narrowFor))
+		l.state.setNarrow(l.clock.Now().Add(narrowFor))
 		l.c.Log.Info("line swallows what is sent; trying with small packets", "hub", hub)
 		response, again := l.once(ask, hurry, false)
 		if again != nil && errors.Is(again, ErrNoAnswer) && !errors.Is(again, errUnreached) && ctx.Err() == nil {
@@ -289,13 +297,16 @@ func (l *Link) insist(ctx context.Context, hub string, hurry bool, ask func() ([
 // once asks a hub once.
 func (l *Link) once(ask func() ([]byte, error), hurry, known bool) ([]byte, error) {
 	l.mu.Lock()
-	l.hurry, l.known = hurry, known
+	if l.hurry, l.known, l.dialing = hurry, known, false; l.conn != nil {
+		l.conn.begin()
+	}
 	l.mu.Unlock()
 	response, err := ask()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.hurry, l.known = false, false; err == nil && l.conn != nil {
 		l.state.setAddress(l.conn.addr, l.conn.at)
+		l.state.setPassed(l.conn.narrow)
 	}
 	return response, err
 }
@@ -317,7 +328,7 @@ func worse(a, b error) error {
 func (l *Link) post(ctx context.Context, hub string, request []byte) ([]byte, error) {
 	before := l.pace.moved.Load()
 	start := time.Now()
-	r, err := post(ctx, l.http, hub+"/v1/sync", request, session.MaxResponse)
+	r, err := post(ctx, l.http, hub+"/v1/sync", request, "", session.MaxResponse)
 	if err != nil {
 		if errors.Is(err, ErrNoAnswer) {
 			l.pace.slow()
@@ -334,14 +345,17 @@ func (l *Link) post(ctx context.Context, hub string, request []byte) ([]byte, er
 
 // post sends one body and reads one answer of at most limit bytes. Only what a
 // request cannot do without is in its header: the host is a blank stand-in, as
-// TLS has said already whom it wants.
-func post(ctx context.Context, t *http.Transport, address string, body []byte, limit int) ([]byte, error) {
+// TLS has said already whom it wants. fill, unless empty, is carried both ways.
+func post(ctx context.Context, t *http.Transport, address string, body []byte, fill string, limit int) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	req.Host = "h"
 	req.Header["User-Agent"] = []string{""}
+	if fill != "" {
+		req.Header.Set(HeaderFill, fill)
+	}
 	resp, err := t.RoundTrip(req)
 	if err != nil {
 		return nil, explain(err)

@@ -78,20 +78,20 @@ func (p *pace) Budget() int {
 
 // counted counts a connection's bytes and cuts it when nothing moves. It was
 // dialled as addr and reached at another name for it.
-func (l *Link) counted(n net.Conn, addr, at string, took time.Duration) net.Conn {
+func (l *Link) counted(n net.Conn, addr, at string, narrow bool, took time.Duration) net.Conn {
 	l.pace.dialed(took)
 	segment := packetBytes
-	if l.state.narrow(l.clock.Now()) {
+	if narrow {
 		segment = narrowPacked
 	}
 	l.spent(headerBytes, synBytes)
-	c := &conn{Conn: n, addr: addr, at: at, stall: l.c.Stall, count: func(sent, received int) {
+	c := &conn{Conn: n, addr: addr, at: at, narrow: narrow, stall: l.c.Stall, last: time.Now(), count: func(sent, received int) {
 		l.pace.moved.Add(int64(sent + received))
 		l.spent(onLine(sent, segment), onLine(received, segment))
 	}}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conn = c
+	l.conn, l.dialing = c, false
 	return c
 }
 
@@ -102,29 +102,43 @@ func (l *Link) counted(n net.Conn, addr, at string, took time.Duration) net.Conn
 type conn struct {
 	net.Conn
 	addr, at string // host:port as dialled, and the address behind it
+	narrow   bool   // its packets are kept small
 	stall    time.Duration
 	count    func(sent, received int)
 
 	mu      sync.Mutex
 	unheard int // bytes written since anything was read
 	since   time.Time
-	lately  int // bytes since then
+	lately  int       // bytes since then
+	last    time.Time // when a byte moved or a request began
 	stood   bool
 }
 
 // stillness is how long a peer that heard us does not keep silent for.
 const stillness = 10 * time.Second
 
-func (c *conn) stand() {
+// begin begins a request: silence before it says nothing, and what was answered
+// after a silence had a slow hub.
+func (c *conn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stood = true
+	c.last, c.stood = time.Now(), false
 }
 
-// swallowed reports whether the connection had stood still before it ended,
-// whoever lost patience first: the other side may have parted with an alert, or
-// the system have given up on what was never acknowledged.
+// look notes whether the connection stands still. It is asked before each
+// attempt to move something and after it: those who give a connection up send
+// an alert first.
+func (c *conn) look(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stood = c.stood || time.Since(c.last) > stillness || errors.Is(err, errUnheard)
+}
+
+// swallowed reports whether the connection stands still, or did so before it
+// ended, whoever lost patience first: the other side may have parted with an
+// alert, or the system have given up on what was never acknowledged.
 func (c *conn) swallowed() bool {
+	c.look(nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stood
@@ -146,6 +160,9 @@ func (c *conn) moved(sent, received int) error {
 		c.unheard = 0
 	}
 	now := time.Now()
+	if sent+received > 0 {
+		c.last = now
+	}
 	// Somebody who answers with a byte now and then never stands still.
 	if c.lately += sent + received; c.since.IsZero() {
 		c.since = now
@@ -165,11 +182,8 @@ func (c *conn) Read(b []byte) (int, error) {
 	if err := c.moved(0, 0); err != nil {
 		return 0, err
 	}
-	start := time.Now()
 	n, err := c.Conn.Read(b)
-	if time.Since(start) > stillness || errors.Is(err, errUnheard) {
-		c.stand()
-	}
+	c.look(err)
 	if n > 0 {
 		c.count(0, n)
 		err = errors.Join(err, c.moved(0, n))
@@ -180,6 +194,7 @@ func (c *conn) Read(b []byte) (int, error) {
 func (c *conn) Write(b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		end := min(n+chunk, len(b))
+		c.look(nil)
 		if err := c.moved(end-n, 0); err != nil {
 			return n, err
 		}
@@ -187,9 +202,7 @@ func (c *conn) Write(b []byte) (n int, err error) {
 		k, err = c.Conn.Write(b[n:end])
 		n += k
 		c.count(k, 0)
-		if errors.Is(err, errUnheard) {
-			c.stand()
-		}
+		c.look(err)
 	}
 	return n, err
 }

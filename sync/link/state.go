@@ -47,6 +47,7 @@ type stored struct {
 	// Addresses are where each host:port really was the hub, for resolvers that lie.
 	Addresses map[string]string `json:"addresses,omitempty"`
 	Narrow    int64             `json:"narrow,omitempty"` // unix seconds until which packets are kept small
+	Passed    bool              `json:"passed,omitempty"` // small ones got through, and have not stood still since
 	Behind    int64             `json:"behind,omitempty"` // seconds by which this machine's clock is behind the hub's
 	Thrift    Thrift            `json:"thrift,omitzero"`
 }
@@ -214,10 +215,28 @@ func (st *state) narrow(now time.Time) bool {
 func (st *state) setNarrow(until time.Time) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.s.Narrow, st.dirty = 0, true
-	if !until.IsZero() {
-		st.s.Narrow = until.Unix()
+	st.s.Narrow, st.s.Passed, st.dirty = until.Unix(), false, true
+}
+
+// setPassed takes an answer over a connection with small packets or whole ones.
+func (st *state) setPassed(narrow bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if narrow && !st.s.Passed {
+		st.s.Passed, st.dirty = true, true
 	}
+}
+
+// stood takes a connection with small packets that stood still. Where they had
+// got through before, the line was away for a while; what it is like counts
+// until that happens twice in a row. Else it was not their size.
+func (st *state) stood() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.s.Passed {
+		st.s.Narrow = 0
+	}
+	st.s.Passed, st.dirty = false, true
 }
 
 func (st *state) behind() time.Duration {

@@ -23,6 +23,7 @@ type Faults struct {
 	Resets float64       // share of connections that are reset
 	Within int           // at a random one of their first so many bytes, both ways
 	Hole   int           // segments larger than this vanish; 0: none do
+	Half   bool          // only those that come down do
 	Mute   int           // after so many bytes up, nothing moves and nothing says so; 0: never
 	Deaf   int           // after so many bytes up, nothing comes down any more; 0: never
 	Down   bool          // nobody is reached, and nothing says so
@@ -220,7 +221,7 @@ func (c *call) pass(data []byte, up bool, gone <-chan struct{}) bool {
 		c.end()
 		return false
 	}
-	if c.f.Hole > 0 && n > c.f.Hole || c.f.Mute > 0 && c.up.Load() > int64(c.f.Mute) || !up && c.f.Deaf > 0 && c.up.Load() > int64(c.f.Deaf) {
+	if c.f.Hole > 0 && n > c.f.Hole && !(up && c.f.Half) || c.f.Mute > 0 && c.up.Load() > int64(c.f.Mute) || !up && c.f.Deaf > 0 && c.up.Load() > int64(c.f.Deaf) {
 		select {
 		case <-c.ended:
 		case <-gone:
