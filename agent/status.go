@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shangu/agent/service"
-	"shangu/agent/web"
+	"shangu/agent/web/front"
 	"shangu/installer/host/cli"
 	"shangu/schema"
 	"shangu/schema/text"
@@ -56,7 +56,7 @@ func writeStatus(w io.Writer, s service.Status) {
 	if len(s.Hubs) > 0 {
 		line("agent.page_hubs", strings.Join(s.Hubs, " "))
 	}
-	line("agent.page_disk", web.Size(s.DiskFree))
+	line("agent.page_disk", front.Size(s.DiskFree))
 	line("agent.page_device", s.Device)
 	line("agent.status_epoch", s.Epoch)
 	line("agent.page_version", s.Version)

@@ -3,7 +3,7 @@ package service
 import (
 	"time"
 
-	"shangu/agent/web"
+	"shangu/agent/web/front"
 	"shangu/schema"
 	"shangu/schema/text"
 	"shangu/sync/link"
@@ -12,7 +12,7 @@ import (
 // Notice is one sentence for the clerk, as it travels through the door: its
 // text is a code until a command puts it into words.
 type Notice struct {
-	Level web.Level `json:"level"`
+	Level front.Level `json:"level"`
 	Text  string    `json:"text"`
 }
 
@@ -46,7 +46,7 @@ func (a *Agent) lately(all []Mended) (out []Mended) {
 // and the caller holds no lock.
 func (a *Agent) notices(s Status) []Notice {
 	var out []Notice
-	add := func(level web.Level, id string, kv ...any) {
+	add := func(level front.Level, id string, kv ...any) {
 		out = append(out, Notice{level, text.New(id, kv...).Code()})
 	}
 	if s.DiskLow {
@@ -54,58 +54,58 @@ func (a *Agent) notices(s Status) []Notice {
 		what := inWords(a.clutter)
 		a.mu.Unlock()
 		if what == "" {
-			add(web.Bad, "agent.notice_disk", "free", web.Size(s.DiskFree))
+			add(front.Bad, "agent.notice_disk", "free", front.Size(s.DiskFree))
 		} else {
-			add(web.Bad, "agent.notice_disk_what", "free", web.Size(s.DiskFree), "what", what)
+			add(front.Bad, "agent.notice_disk_what", "free", front.Size(s.DiskFree), "what", what)
 		}
 	}
 	if n := len(s.Days.Differing); n > 0 {
-		add(web.Warn, "agent.notice_differ", "n", n, "first", s.Days.Differing[0])
+		add(front.Warn, "agent.notice_differ", "n", n, "first", s.Days.Differing[0])
 	}
 	if d := s.Days; d.Total > 0 {
-		add(web.Note, "agent.notice_days", "safe", d.Safe, "total", d.Total)
+		add(front.Note, "agent.notice_days", "safe", d.Safe, "total", d.Total)
 	}
 	for _, m := range a.lately(s.Days.Mended) {
 		id := "agent.notice_fetched"
 		if m.Sent {
 			id = "agent.notice_resent"
 		}
-		add(web.Note, id, "day", m.Day)
+		add(front.Note, id, "day", m.Day)
 	}
 	a.sticks(s, add)
 	if s.Rebuilt != "" {
-		add(web.Note, "agent.notice_rebuilt")
+		add(front.Note, "agent.notice_rebuilt")
 	}
 	if a.clock != nil {
 		if q := a.clock.question(); q.doubt {
 			m := text.Parse(q.Why)
-			out = append(out, Notice{web.Bad, m.Code()})
+			out = append(out, Notice{front.Bad, m.Code()})
 		}
 	}
 	if off := time.Duration(s.ClockOffset) * time.Millisecond; off.Abs() >= slowClock {
-		add(web.Warn, "agent.notice_clock_off", "minutes", int(off.Abs().Minutes()))
+		add(front.Warn, "agent.notice_clock_off", "minutes", int(off.Abs().Minutes()))
 	}
 	if d := s.Data; d.Thrift {
-		add(web.Warn, "agent.notice_thrift", "limit", link.Amount(d.Limit), "share", link.Amount(d.Share), "spent", link.Amount(d.Spent), "until", d.Until)
+		add(front.Warn, "agent.notice_thrift", "limit", link.Amount(d.Limit), "share", link.Amount(d.Share), "spent", link.Amount(d.Spent), "until", d.Until)
 	}
-	web.Sort(out, func(n Notice) web.Level { return n.Level })
+	front.Sort(out, func(n Notice) front.Level { return n.Level })
 	return out
 }
 
 // sticks tells a school that sends by stick what waits for the next one and what
 // the last one made safe.
-func (a *Agent) sticks(s Status, add func(level web.Level, id string, kv ...any)) {
+func (a *Agent) sticks(s Status, add func(level front.Level, id string, kv ...any)) {
 	a.mu.Lock()
 	k := a.last.Stick
 	a.mu.Unlock()
 	date := func(at int64) string { return schema.DateAt(time.Unix(at, 0)).String() }
 	if s.Pending > 0 && k.Made != 0 {
-		add(web.Warn, "agent.notice_stick", "n", s.Pending, "date", date(k.Made))
+		add(front.Warn, "agent.notice_stick", "n", s.Pending, "date", date(k.Made))
 	}
 	if k.Taken == 0 {
 		return
 	}
 	if now, _ := a.clock.now(); now.Sub(time.Unix(k.Taken, 0)) < mendShown {
-		add(web.Note, "agent.notice_stick_back", "date", date(k.Told), "n", k.Pushed)
+		add(front.Note, "agent.notice_stick_back", "date", date(k.Told), "n", k.Pushed)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"shangu/agent/roll"
 	"shangu/agent/roster"
 	"shangu/agent/transfer"
+	"shangu/agent/web/front"
 	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
@@ -18,8 +19,8 @@ import (
 // accountsFile holds the accounts of this computer.
 const accountsFile = "accounts.json"
 
-// pages are what clerks work with: everything but the status.
-func (a *Agent) pages() (http.Handler, error) {
+// pages are what people see of the agent.
+func (a *Agent) pages(s *source) (http.Handler, error) {
 	accounts, err := account.Open(account.Options{Path: a.path(accountsFile), Files: a.files, Now: a.now, Rand: a.o.Rand})
 	if err != nil {
 		return nil, err
@@ -34,8 +35,11 @@ func (a *Agent) pages() (http.Handler, error) {
 		Menu: []ui.Entry{
 			{ID: "day", Path: "/day", Text: "sheet.menu", Who: ui.Recorder},
 			{ID: "roster", Path: "/roster", Text: "roster.menu", Who: ui.Recorder},
+			front.Entry(s.conflicts),
 		},
+		Light: s.light,
 		Areas: []ui.Area{
+			front.Area(s),
 			sign.Area(accounts),
 			sheet.Area(roll.NewDesk(a.store, a, book), book),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"shangu/agent/store"
-	"shangu/agent/web"
+	"shangu/agent/web/front"
 )
 
 // How often the disk is looked at, and how often it is searched, while it is
@@ -170,7 +170,7 @@ func ownClutter(dir string) (out []pile) {
 func inWords(piles []pile) string {
 	words := make([]string, len(piles))
 	for i, p := range piles {
-		words[i] = fmt.Sprintf("%s (%s)", p.path, web.Size(uint64(p.size)))
+		words[i] = fmt.Sprintf("%s (%s)", p.path, front.Size(uint64(p.size)))
 	}
 	return strings.Join(words, ", ")
 }

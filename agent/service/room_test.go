@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"shangu/agent/web"
+	"shangu/agent/web/front"
 )
 
 func TestClutterNamesWhatTakesMostRoom(t *testing.T) {
@@ -49,7 +49,7 @@ func TestClutterNamesWhatTakesMostRoom(t *testing.T) {
 func TestNoticeSaysWhatToDelete(t *testing.T) {
 	a := &Agent{clutter: []pile{{"/home/films", 3 << 30}}}
 	n := a.notices(Status{DiskLow: true, DiskFree: 1 << 20, ClockOffset: 600_000})
-	if len(n) != 2 || n[0].Level != web.Bad || !strings.Contains(n[0].Text, "/home/films (3.0 GB)") || n[1].Level != web.Warn {
+	if len(n) != 2 || n[0].Level != front.Bad || !strings.Contains(n[0].Text, "/home/films (3.0 GB)") || n[1].Level != front.Warn {
 		t.Errorf("%+v", n)
 	}
 	if n := a.notices(Status{DiskFree: 1 << 40}); len(n) != 0 {

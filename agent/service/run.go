@@ -31,14 +31,11 @@ type Work struct {
 func (a *Agent) Run(ctx context.Context, w Work) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	pages, err := a.pages()
+	pages, err := a.pages(&source{Agent: a, ctx: ctx, recent: w.Recent})
 	if err != nil {
 		return err
 	}
-	page, err := web.Handler(&source{a, w.Recent}, a.o.Log, a.o.Now, pages)
-	if err != nil {
-		return err
-	}
+	page := web.Handler(pages)
 	guarded := peer.Policy{Users: w.Users}.Guard(page, func(who string, err error) {
 		a.o.Log.Warn("the page was not shown to another user of this machine", "user", who, "err", err)
 	})
@@ -122,19 +119,3 @@ func (a *Agent) attempt(stop context.CancelCauseFunc) func(context.Context) erro
 		return err
 	}
 }
-
-// source is what the page reads.
-type source struct {
-	*Agent
-	recent func(int) []string
-}
-
-func (s *source) Recent(n int) []string { return s.recent(n) }
-
-// ConfirmDate is Agent's, whose answer the page reads from the state.
-func (s *source) ConfirmDate(ctx context.Context, date string) error {
-	_, err := s.Agent.ConfirmDate(ctx, date)
-	return err
-}
-
-var _ web.Source = (*source)(nil)

@@ -3,14 +3,8 @@ package service
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"time"
 
-	"shangu/agent/store"
-	"shangu/agent/web"
-	"shangu/schema"
-	"shangu/schema/text"
-	"shangu/sync/link"
 )
 
 // Status is where an agent stands. CONTRACT.md names its fields; last_error is
@@ -144,47 +138,6 @@ func (a *Agent) stand() Status {
 // month.
 func (a *Agent) Digest(context.Context) (map[string]map[string]string, error) {
 	return a.store.Digest().JSON(), nil
-}
-
-// State is Status for the page.
-func (a *Agent) State(ctx context.Context) (web.State, error) {
-	s, err := a.Status(ctx)
-	if err != nil {
-		return web.State{}, err
-	}
-	name := ""
-	if s.School != "" {
-		d, err := a.store.Doc(schema.DistrictScope, schema.KindSchool, s.School)
-		if err != nil && !errors.Is(err, store.ErrDiskFull) {
-			return web.State{}, err
-		}
-		name = d.Value(schema.SchoolName).Text()
-	}
-	out := web.State{
-		School: s.School, Name: name, Device: s.Device, Version: s.Version, Hubs: s.Hubs,
-		Pending: s.Pending, Safe: s.Safe, Docs: s.Docs, Conflicts: s.Conflicts, Quarantined: s.Quarantined,
-		DiskFree: s.DiskFree,
-	}
-	if q := a.clock.question(); q.Ask && s.School != "" {
-		out.Ask = &web.DateAsk{Date: q.Proposal, Why: text.Parse(q.Why)}
-	}
-	for _, n := range s.Notices {
-		out.Notices = append(out.Notices, web.Notice{Level: n.Level, Text: text.Parse(n.Text)})
-	}
-	if s.LastError != "" {
-		out.LastError = text.Parse(s.LastError)
-		out.Revoked = out.LastError.ID() == idRevoked
-		out.Budget = out.LastError.ID() == "link.data_budget"
-		out.Share = out.LastError.ID() == "link.data_share"
-	}
-	out.Data = link.Amount(s.Data.Sent + s.Data.Received).String()
-	if s.Data.Limit > 0 {
-		out.DataLimit = link.Amount(s.Data.Limit).String()
-	}
-	if t, err := time.Parse(time.RFC3339, s.LastSync); err == nil {
-		out.LastSync = t.In(schema.Zone)
-	}
-	return out, nil
 }
 
 // Verified is what a verification found.

@@ -1,5 +1,4 @@
-// Package web serves the agent's page on the school's own machine: where the
-// school's records stand, in plain words, and the newest lines of the log on request.
+// Package web is the door to the agent's pages on the school's own machine.
 //
 // It listens on a loopback address only and answers only requests that name
 // one, so that a page of somebody else's in the clerk's browser cannot read it
@@ -9,14 +8,9 @@
 package web
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"embed"
 	"errors"
 	"fmt"
-	"html/template"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -27,74 +21,13 @@ import (
 	"shangu/schema/text"
 )
 
-//go:embed page.html style.css
-var files embed.FS
-
-// State is what the page shows.
-type State struct {
-	School      string // 学校标识码, "" before the first contact with the hub
-	Name        string // of the school, "" while unknown
-	Device      string
-	Version     string
-	Hubs        []string // "" before enrolment
-	Pending     uint64   // entries saved here and not yet safe
-	Safe        uint64   // entries that the hub has given a receipt for
-	Docs        int
-	Conflicts   int
-	Quarantined int
-	LastSync    time.Time // zero: never
-	LastError   *text.Message
-	Revoked     bool     // the district has shut this machine out
-	Budget      bool     // this month's data is used up
-	Share       bool     // today's share of what is left of it is
-	Data        string   // carried this month
-	DataLimit   string   // of Data; "": none
-	DiskFree    uint64   // bytes
-	Notices     []Notice // gravest first
-	Ask         *DateAsk // nil: today's date is settled
-}
-
-// Source gives the page its facts.
-type Source interface {
-	// State is read for each request; it must be cheap.
-	State(ctx context.Context) (State, error)
-	// Recent returns the newest n lines of the log, oldest first.
-	Recent(n int) []string
-	// ConfirmDate takes the clerk's word for today's date, as 2026-10-12.
-	ConfirmDate(ctx context.Context, date string) error
-}
-
-// logLines is how many lines of the log the page shows.
-const logLines = 100
-
-type server struct {
-	source Source
-	page   *template.Template
-	style  []byte
-	log    *slog.Logger
-	now    func() time.Time
-	token  string // that a form of ours carries
-}
-
-// Handler serves the status at / and whatever else pages has. now is the clock
-// that log lines and times are shown by.
-func Handler(s Source, log *slog.Logger, now func() time.Time, pages http.Handler) (http.Handler, error) {
-	page, err := template.ParseFS(files, "page.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse page: %w", err)
-	}
-	style, err := files.ReadFile("style.css")
-	if err != nil {
-		return nil, fmt.Errorf("read style: %w", err)
-	}
-	v := &server{s, page, style, log, now, rand.Text()}
+// Handler lets pages be seen on this machine: it refuses what comes by a name that
+// is not this machine's, and what somebody else's page made the browser ask.
+func Handler(pages http.Handler) http.Handler {
 	m := http.NewServeMux()
-	m.HandleFunc("GET /{$}", v.status)
-	m.HandleFunc("GET /style.css", v.css)
-	m.HandleFunc("POST /date", v.date)
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	m.Handle("/", pages)
-	return guard(m), nil
+	return guard(m)
 }
 
 // Listen opens the page's address, which must be on this machine: the page
@@ -188,41 +121,4 @@ func foreign(r *http.Request) bool {
 		return !reads && r.Header.Get("Origin") == "" && !strings.HasPrefix(r.Header.Get("Referer"), "http://"+r.Host+"/")
 	}
 	return !reads || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
-}
-
-func (v *server) css(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Header().Set("Cache-Control", "max-age=3600")
-	w.Write(v.style)
-}
-
-func (v *server) status(w http.ResponseWriter, r *http.Request) { v.show(w, r, http.StatusOK) }
-
-// show writes the page, with more to say than the state has.
-func (v *server) show(w http.ResponseWriter, r *http.Request, code int, more ...Notice) {
-	lang := language(r)
-	st, err := v.source.State(r.Context())
-	if err != nil {
-		v.log.Error("read state for page", "err", err.Error())
-		http.Error(w, text.New("agent.page_failed").In(lang), http.StatusInternalServerError)
-		return
-	}
-	st.Notices = append(more, st.Notices...)
-	var b bytes.Buffer
-	if err := v.page.Execute(&b, v.view(st, lang, r.URL.Query().Get("log") != "")); err != nil {
-		v.log.Error("write page", "err", err.Error())
-		http.Error(w, text.New("agent.page_failed").In(lang), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(code)
-	w.Write(b.Bytes())
-}
-
-// language is ?lang=, or the program's: Chinese unless it was told otherwise.
-func language(r *http.Request) text.Lang {
-	if l, ok := text.ParseLang(r.URL.Query().Get("lang")); ok {
-		return l
-	}
-	return text.Default()
 }

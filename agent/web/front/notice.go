@@ -1,4 +1,4 @@
-package web
+package front
 
 import (
 	"slices"
@@ -16,7 +16,7 @@ const (
 	Bad  Level = "bad"
 )
 
-// Notice is one sentence at the top of the page. Its level shows by colour, by
+// Notice is one sentence on the first page. Its level shows by colour, by
 // sign and by word.
 type Notice struct {
 	Level Level
@@ -41,13 +41,8 @@ func Sort[T any](list []T, level func(T) Level) {
 	slices.SortStableFunc(list, func(a, b T) int { return level(b).rank() - level(a).rank() })
 }
 
-// notice is a Notice in the words of one language.
-type notice struct{ Level, Word, Text string }
-
-func inWords(list []Notice, lang text.Lang) []notice {
-	out := make([]notice, len(list))
-	for i, n := range list {
-		out[i] = notice{string(n.Level), n.Level.Word().In(lang), n.Text.In(lang)}
-	}
-	return out
+// DateAsk is the question that the clerk answers before the first save of a day.
+type DateAsk struct {
+	Date string        // what it seems to be, 2026-10-12
+	Why  *text.Message // why it is asked
 }
