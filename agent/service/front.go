@@ -18,6 +18,7 @@ import (
 type source struct {
 	*Agent
 	ctx    context.Context // of the service
+	tasks  *sync.WaitGroup
 	recent func(int) []string
 
 	mu      sync.Mutex
@@ -46,11 +47,11 @@ const (
 func (s *source) Send() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sending {
+	if s.sending || s.ctx.Err() != nil {
 		return
 	}
 	s.sending = true
-	go func() {
+	s.tasks.Go(func() {
 		safe := s.store.Status().Safe
 		err := s.Sync(s.ctx, sendPatience)
 		out := &front.Sent{At: s.now(), Entries: s.store.Status().Safe - safe}
@@ -60,7 +61,7 @@ func (s *source) Send() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.sending, s.sent = false, out
-	}()
+	})
 }
 
 // State is Status for the page.

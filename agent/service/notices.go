@@ -13,7 +13,7 @@ import (
 // text is a code until a command puts it into words.
 type Notice struct {
 	Level front.Level `json:"level"`
-	Text  string    `json:"text"`
+	Text  string      `json:"text"`
 }
 
 // slowClock is how far the machine's clock may be off before the clerk is told.

@@ -31,7 +31,8 @@ type Work struct {
 func (a *Agent) Run(ctx context.Context, w Work) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	pages, err := a.pages(&source{Agent: a, ctx: ctx, recent: w.Recent})
+	var tasks sync.WaitGroup
+	pages, err := a.pages(&source{Agent: a, ctx: ctx, tasks: &tasks, recent: w.Recent})
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,6 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 	}
 	loop := link.NewLoop(a.attempt(cancel), rand.Float64)
 	a.saved = loop.Kick
-	var tasks sync.WaitGroup
 	for name, serve := range map[string]func() error{
 		"page": func() error { return web.Serve(ctx, w.Page, front) },
 		"door": func() error { return local.ServeOn(ctx, door, a.Door(ctx)) },

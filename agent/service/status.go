@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"time"
-
 )
 
 // Status is where an agent stands. CONTRACT.md names its fields; last_error is

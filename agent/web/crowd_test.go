@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,10 +18,7 @@ import (
 // waiting.
 func TestSlowConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := Handler(pages)
 		line := linktest.New(1, linktest.Faults{})
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error, 1)
@@ -95,31 +88,4 @@ func alive(held []net.Conn) (n int) {
 		}
 	}
 	return n
-}
-
-// A form's body is read to a bound and no further.
-func TestLargeForm(t *testing.T) {
-	h, err := Handler(fixed{}, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := &counted{Reader: strings.NewReader("date=2026-10-12&x=" + strings.Repeat(url.QueryEscape("满"), 1<<20))}
-	r := httptest.NewRequest("POST", "http://127.0.0.1:8720/date", body)
-	r.Header.Set("Origin", "http://127.0.0.1:8720")
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	w := httptest.NewRecorder()
-	if h.ServeHTTP(w, r); w.Code != http.StatusForbidden || body.read > 64<<10 {
-		t.Errorf("%d bytes were read of a form: %d", body.read, w.Code)
-	}
-}
-
-type counted struct {
-	io.Reader
-	read int
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.read += n
-	return n, err
 }

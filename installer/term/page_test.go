@@ -64,7 +64,7 @@ func look(ctx context.Context, t *testing.T, page, state, mood, headline string,
 	for _, size := range sizes {
 		err := chromedp.Do(ctx,
 			chromedp.EmulateViewport(size[0], size[1]),
-			chromedp.Navigate(page+"/?lang=zh"),
+			chromedp.Navigate(page+"/"),
 			chromedp.WaitVisible("#safe b"),
 		)
 		if err != nil {

@@ -1,12 +1,15 @@
 package term
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +17,11 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"shangu/agent/account"
 	"shangu/agent/web"
+	"shangu/agent/web/front"
+	"shangu/agent/web/ui"
+	"shangu/schema"
 	"shangu/schema/text"
 )
 
@@ -25,10 +32,17 @@ const secret = "石门沟教学点"
 type clerks struct {
 	mu        sync.Mutex
 	confirmed []string
+	sent      int
 }
 
-func (c *clerks) State(context.Context) (web.State, error) {
-	return web.State{School: "2199109015", Name: secret, Hubs: []string{"https://h"}, Ask: &web.DateAsk{Date: "2026-10-12", Why: text.New("agent.date_daily")}}, nil
+func (c *clerks) State(context.Context) (front.State, error) {
+	return front.State{School: "2199109015", Name: secret, Hubs: []string{"https://h"}, Ask: &front.DateAsk{Date: "2026-10-12", Why: text.New("agent.date_daily")}}, nil
+}
+
+func (c *clerks) Send() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent++
 }
 
 func (c *clerks) Recent(int) []string { return nil }
@@ -44,6 +58,12 @@ func (c *clerks) dates() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.confirmed)
+}
+
+func (c *clerks) sends() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sent
 }
 
 // turncoat is a port behind which one server gives way to another, as a name
@@ -102,10 +122,10 @@ const attack = `(() => {
     if (body) x.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
     try { x.send(body); got += x.status + " " + x.responseText + "\n"; } catch (e) { got += "no answer\n"; }
   };
-  ask("GET", "/"); ask("GET", "/?log=1"); ask("GET", "/style.css"); ask("GET", "/healthz");
-  ask("POST", "/date", "date=2026-10-12&token="); ask("PUT", "/date", "x");
+  ask("GET", "/"); ask("GET", "/sync/log"); ask("GET", "/static/base.css"); ask("GET", "/healthz");
+  ask("POST", "/date", "date=2026-10-12&token="); ask("POST", "/sync", "token="); ask("PUT", "/date", "x");
   const frame = document.createElement("iframe"); frame.name = "f"; frame.src = base + "/"; document.body.append(frame);
-  const img = new Image(); img.src = base + "/style.css"; document.body.append(img);
+  const img = new Image(); img.src = base + "/static/base.css"; document.body.append(img);
   const form = document.createElement("form"); form.method = "post"; form.action = base + "/date"; form.target = "f";
   form.innerHTML = '<input name=date value=2026-10-12><input name=token value=x>'; document.body.append(form); form.submit();
   return got;
@@ -117,10 +137,18 @@ const attack = `(() => {
 func TestReboundNameInABrowser(t *testing.T) {
 	ctx := browser(t, chromedp.Flag("host-resolver-rules", "MAP evil.test 127.0.0.1"))
 	c := &clerks{}
-	agent, err := web.Handler(c, slog.New(slog.DiscardHandler), time.Now, http.NotFoundHandler())
+	accounts, err := account.Open(account.Options{Path: filepath.Join(t.TempDir(), "accounts"), Now: time.Now, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages, err := ui.New(ui.Deps{
+		Accounts: accounts, Secret: bytes.Repeat([]byte{7}, 32), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Today: func() schema.Date { return schema.DateAt(time.Now()) }, Areas: []ui.Area{front.Area(c)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent := web.Handler(pages.Handler())
 	hostile := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		io.WriteString(w, "<!doctype html><title>evil</title><body><p id=evil>evil</p></body>")
@@ -154,7 +182,7 @@ func TestReboundNameInABrowser(t *testing.T) {
 		}
 		// What it left under way has to come in before it is judged.
 		if from.base == "" {
-			until(t, from.name, func() bool { n, _ := port.heard(http.StatusForbidden); return n >= 8 })
+			until(t, from.name, func() bool { n, _ := port.heard(http.StatusForbidden); return n >= 9 })
 		}
 		if n, all := port.heard(http.StatusOK); n > 0 {
 			t.Errorf("%s: answered: %v", from.name, all)
@@ -163,8 +191,11 @@ func TestReboundNameInABrowser(t *testing.T) {
 	if n := c.dates(); n > 0 {
 		t.Errorf("a date was confirmed %d times", n)
 	}
+	if n := c.sends(); n > 0 {
+		t.Errorf("it was sent %d times", n)
+	}
 	// The clerk's own page is read and its form taken, in the same browser.
-	if err := chromedp.Do(ctx, chromedp.Navigate("http://127.0.0.1:"+number+"/?lang=zh"), chromedp.WaitVisible(".ask .yes")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate("http://127.0.0.1:"+number+"/"), chromedp.WaitVisible(".ask .yes")); err != nil {
 		t.Fatal(err)
 	}
 	if body := read(ctx, t, chromedp.Text("body")); !strings.Contains(body, secret) {

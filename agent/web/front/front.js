@@ -27,27 +27,22 @@
     front.querySelector(".sent").className = "sent " + (live.sent_ok ? "good" : "wait");
   }
 
-  async function ask() {
+  async function look() {
     let wait = idle;
     if (!document.hidden) {
-      try {
-        const r = await fetch("/sync/standing", { credentials: "same-origin" });
-        if (r.ok) {
-          const live = await r.json();
-          if (live.sending) wait = busy;
-          show(live);
-        }
-      } catch (e) {
-        // The agent is being started anew, perhaps; it is asked again.
+      const live = await poll("/sync/standing");
+      if (live) {
+        if (live.sending) wait = busy;
+        show(live);
       }
     }
-    next = setTimeout(ask, wait);
+    next = setTimeout(look, wait);
   }
 
-  next = setTimeout(ask, "sending" in front.dataset ? busy : idle);
+  next = setTimeout(look, "sending" in front.dataset ? busy : idle);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     clearTimeout(next);
-    ask();
+    look();
   });
 })();

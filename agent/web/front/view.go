@@ -14,8 +14,8 @@ import (
 
 // view is a State in the words of one language.
 type view struct {
-	State
-	Live
+	State   State
+	Live    Live
 	School  string
 	Grave   []Notice // what must be seen before anything else
 	Notices []Notice // the rest
@@ -35,7 +35,7 @@ type Live struct {
 	Safe    uint64 `json:"safe"`
 	Last    string `json:"last"` // when the hub was heard of
 	Sending bool   `json:"sending"`
-	Sent    string `json:"sent"`   // what the last session came to, "" if none was asked for
+	Sent    string `json:"sent"` // what the last session came to, "" if none was asked for
 	SentOK  bool   `json:"sent_ok"`
 	Stamp   string `json:"stamp"` // of what the script cannot show by itself: another one asks for the page anew
 }

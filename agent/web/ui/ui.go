@@ -204,6 +204,9 @@ type Entry struct {
 	Path string
 	Text string // message id
 	Who  Who
+	// Count is shown beside it where it is not 0: how much waits there for
+	// somebody. nil: nothing ever does.
+	Count func() int
 }
 
 // Back is the path of the page that a form came from, or the first page.
