@@ -148,7 +148,9 @@ func (s *sessions) signIn(w http.ResponseWriter, r *http.Request, old string, a 
 	defer s.mu.Unlock()
 	v := &session{seen: now, who: a.ID}
 	if was := s.by[old]; was != nil {
-		next = was.next
+		if was.who == "" || was.who == a.ID {
+			next = was.next // where somebody else was is not where this one goes
+		}
 		if was.kept != nil && was.kept.who == a.ID {
 			v.kept = was.kept
 			next = AgainPath

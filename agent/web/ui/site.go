@@ -388,7 +388,20 @@ func (a SignedIn) write(s *Site, w http.ResponseWriter, q *Request) {
 		reply(w, http.StatusOK, map[string]string{"token": s.sessions.token(id)})
 		return
 	}
+	if next == "" {
+		next = s.first(account.Account(a))
+	}
 	See(inside(next)).write(s, w, q)
+}
+
+// first is the page that an account's day begins with.
+func (s *Site) first(a account.Account) string {
+	for _, e := range s.d.Menu {
+		if e.Who != Anybody && e.Who.admits(&a) {
+			return e.Path
+		}
+	}
+	return "/"
 }
 
 // inside is a path of this site, the first page if it is none.

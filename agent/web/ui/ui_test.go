@@ -106,6 +106,9 @@ type person struct {
 	c     *http.Client
 	token string
 	path  string // of the last page
+	query string
+	// referer is the page that the next form comes from.
+	referer string
 }
 
 func (s *site) person() *person {
@@ -129,7 +132,7 @@ func (p *person) do(r *http.Request) (code int, body string) {
 	if m := tokenIn.FindSubmatch(b); m != nil {
 		p.token = string(m[1])
 	}
-	p.path = resp.Request.URL.Path
+	p.path, p.query = resp.Request.URL.Path, resp.Request.URL.RawQuery
 	return resp.StatusCode, string(b)
 }
 
@@ -147,6 +150,7 @@ func (p *person) post(path string, kv ...string) (int, string) {
 	}
 	r, _ := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.srv.URL+path, strings.NewReader(v.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Referer", p.referer)
 	return p.do(r)
 }
 
@@ -314,6 +318,40 @@ func TestRoles(t *testing.T) {
 		if got := [2]int{note, file}; got != want {
 			t.Errorf("%s: %v, want %v", role, got, want)
 		}
+	}
+}
+
+// Who comes in begins where the day begins; who comes back goes on where he was, and
+// not where somebody else was.
+func TestWhereSignInLeads(t *testing.T) {
+	s := newSite(t)
+	p := s.begin()
+	visitor, err := s.accounts.Make("教研员", account.Visiting, "3692")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := s.accounts.List()[0]
+	if first.ID == visitor.ID {
+		first = s.accounts.List()[1]
+	}
+	p.get("/again")
+	p.get("/note")
+	p.referer = s.srv.URL + "/note?x=1"
+	p.post("/lock")
+	p.referer = ""
+	if p.post(ui.SignPath, "who", first.ID, "pin", pin); p.query != "x=1" {
+		t.Errorf("back at %s?%s", p.path, p.query)
+	}
+	p.referer = s.srv.URL + "/note?x=1"
+	p.post("/lock")
+	p.referer = ""
+	if p.post(ui.SignPath, "who", visitor.ID, "pin", "3692"); p.path != "/" {
+		t.Errorf("a visitor was led to %s", p.path)
+	}
+	fresh := s.person()
+	fresh.get(ui.SignPath)
+	if fresh.post(ui.SignPath, "who", first.ID, "pin", pin); fresh.path != "/note" {
+		t.Errorf("a day begins at %s", fresh.path)
 	}
 }
 

@@ -101,6 +101,7 @@ function unlocked() {
         return;
       }
       say("");
+      document.body.classList.remove("covered");
       tokenTag.content = r.answer.token;
       for (const i of document.querySelectorAll("input[name=token]")) i.value = r.answer.token;
       form.removeEventListener("submit", enter);
@@ -111,6 +112,7 @@ function unlocked() {
     };
     form.addEventListener("submit", enter);
     box.addEventListener("cancel", stay);
+    document.body.classList.add("covered");
     box.showModal();
     pin.focus();
   });
