@@ -1,0 +1,279 @@
+package watch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"shangu/agent/roster"
+	"shangu/agent/store"
+	"shangu/schema"
+	"shangu/schema/text"
+	"shangu/sync/change"
+)
+
+// Case is a pupil who stays away, until that is settled (销号).
+type Case struct {
+	ID      string // schema.CaseID
+	PupilID string
+	Opened  schema.Date
+	Rule    int         // schema.CaseRules
+	Closed  schema.Date // 0 while it is open
+	End     int         // schema.CaseEnds
+	Note    string
+	By      string // who follows it
+	Steps   []Step // the earliest first
+}
+
+// Step is a call, a home visit or another step of a case.
+type Step struct {
+	ID     string
+	Date   schema.Date
+	Kind   int // schema.StepKinds
+	By     string
+	Result string
+}
+
+// Last is the date of the newest step, or of the opening.
+func (c *Case) Last() schema.Date {
+	if n := len(c.Steps); n > 0 {
+		return max(c.Opened, c.Steps[n-1].Date)
+	}
+	return c.Opened
+}
+
+var caseKinds = []schema.Kind{schema.KindCase, schema.KindStep}
+
+// Cases are all of the school's, open ones first, the newest first.
+func (d *Desk) Cases() ([]*Case, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := d.store.Revision(caseKinds...)
+	if d.read && d.at == at {
+		return d.cases, nil
+	}
+	by := map[string]*Case{}
+	var all []*Case
+	for doc, err := range d.store.Docs(schema.KindCase, "") {
+		if err != nil {
+			return nil, fmt.Errorf("read cases: %w", err)
+		}
+		if c := caseOf(doc); c != nil {
+			by[c.ID] = c
+			all = append(all, c)
+		}
+	}
+	for doc, err := range d.store.Docs(schema.KindStep, "") {
+		if err != nil {
+			return nil, fmt.Errorf("read steps of cases: %w", err)
+		}
+		if c := by[doc.Value(schema.StepCase).Text()]; c != nil && !doc.Void() && doc.Scope == "" {
+			c.Steps = append(c.Steps, Step{
+				ID: doc.ID, Date: schema.Date(number(doc, schema.StepDate)), Kind: int(number(doc, schema.StepKind)),
+				By: doc.Value(schema.StepBy).Text(), Result: doc.Value(schema.StepResult).Text(),
+			})
+		}
+	}
+	for _, c := range all {
+		slices.SortFunc(c.Steps, func(a, b Step) int { return cmp.Or(cmp.Compare(a.Date, b.Date), strings.Compare(a.ID, b.ID)) })
+	}
+	slices.SortFunc(all, func(a, b *Case) int {
+		closed := func(c *Case) int { return min(int(c.Closed), 1) }
+		return cmp.Or(cmp.Compare(closed(a), closed(b)), cmp.Compare(b.Closed, a.Closed), cmp.Compare(b.Opened, a.Opened), strings.Compare(a.ID, b.ID))
+	})
+	d.at, d.cases, d.read = at, all, true
+	return all, nil
+}
+
+func number(doc *change.Doc, n schema.FieldNum) int64 { i, _ := doc.Value(n).Int(); return i }
+
+func caseOf(doc *change.Doc) *Case {
+	pupil, opened, ok := schema.ParseCaseID(doc.ID)
+	if !ok || doc.Void() || doc.Scope != "" {
+		return nil
+	}
+	return &Case{
+		ID: doc.ID, PupilID: pupil, Opened: opened, Rule: int(number(doc, schema.CaseRule)),
+		Closed: schema.Date(number(doc, schema.CaseClosed)), End: int(number(doc, schema.CaseEnd)),
+		Note: doc.Value(schema.CaseNote).Text(), By: doc.Value(schema.CaseBy).Text(),
+	}
+}
+
+// Case returns a case by its id, nil if there is none.
+func (d *Desk) Case(id string) (*Case, error) {
+	all, err := d.Cases()
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(all, func(c *Case) bool { return c.ID == id }); i >= 0 {
+		return all[i], nil
+	}
+	return nil, nil
+}
+
+// Opening is a case to be opened.
+type Opening struct {
+	Pupil string
+	Rule  int
+	On    schema.Date
+	By    string // who follows it
+	Note  string
+}
+
+// Open opens a pupil's case and returns its id. A pupil who has an open case gets
+// no second one.
+func (d *Desk) Open(ctx context.Context, account string, o Opening) (string, error) {
+	r, err := d.book.Open()
+	if err != nil {
+		return "", err
+	}
+	p := r.Pupil(o.Pupil)
+	if p == nil {
+		return "", wrong("pupil", "watch.no_pupil")
+	}
+	if _, ok := schema.CaseRules.ByNum(int64(o.Rule)); !ok {
+		return "", wrong("rule", "watch.no_rule")
+	}
+	all, err := d.Cases()
+	if err != nil {
+		return "", err
+	}
+	id := schema.CaseID(o.Pupil, o.On)
+	for _, c := range all {
+		switch {
+		case c.PupilID == o.Pupil && c.Closed == 0:
+			return "", wrong("pupil", "watch.has_case", "name", p.Name, "date", c.Opened)
+		case c.ID == id:
+			return "", wrong("pupil", "watch.closed_today", "name", p.Name)
+		}
+	}
+	e := store.Edit{Kind: schema.KindCase, ID: id}
+	set(&e, schema.CasePupil, schema.Str(o.Pupil))
+	set(&e, schema.CaseOpened, schema.Int(int64(o.On)))
+	set(&e, schema.CaseRule, schema.Int(int64(o.Rule)))
+	set(&e, schema.CaseBy, textOrNil(o.By))
+	set(&e, schema.CaseNote, textOrNil(o.Note))
+	_, err = d.saver.Save(ctx, account, []store.Edit{e})
+	return id, err
+}
+
+// AddStep writes down a step of an open case.
+func (d *Desk) AddStep(ctx context.Context, account, id string, s Step, today schema.Date) error {
+	c, err := d.openCase(id)
+	if err != nil {
+		return err
+	}
+	if _, ok := schema.StepKinds.ByNum(int64(s.Kind)); !ok {
+		return wrong("kind", "page.needed")
+	}
+	switch {
+	case s.Date == 0:
+		return wrong("date", "page.needed")
+	case s.Date > today:
+		return wrong("date", "watch.not_yet")
+	case s.Result == "":
+		return wrong("result", "page.needed")
+	}
+	e := store.Edit{Kind: schema.KindStep, ID: d.store.NewID()}
+	set(&e, schema.StepCase, schema.Str(c.ID))
+	set(&e, schema.StepDate, schema.Int(int64(s.Date)))
+	set(&e, schema.StepKind, schema.Int(int64(s.Kind)))
+	set(&e, schema.StepBy, textOrNil(s.By))
+	set(&e, schema.StepResult, schema.Str(s.Result))
+	_, err = d.saver.Save(ctx, account, []store.Edit{e})
+	return err
+}
+
+// Closing is how a case ends.
+type Closing struct {
+	On   schema.Date
+	End  int // schema.CaseEnds
+	Note string
+}
+
+// endOther needs to be explained.
+const endOther = 9
+
+// Close closes a case, which takes a reason.
+func (d *Desk) Close(ctx context.Context, account, id string, cl Closing, today schema.Date) error {
+	c, err := d.openCase(id)
+	if err != nil {
+		return err
+	}
+	_, ok := schema.CaseEnds.ByNum(int64(cl.End))
+	switch {
+	case !ok:
+		return wrong("end", "watch.no_end")
+	case cl.End == endOther && cl.Note == "":
+		return wrong("note", "watch.say_why")
+	case cl.On == 0:
+		return wrong("on", "page.needed")
+	case cl.On > today:
+		return wrong("on", "watch.not_yet")
+	case cl.On < c.Opened:
+		return wrong("on", "watch.before_opening", "date", c.Opened)
+	}
+	e := store.Edit{Kind: schema.KindCase, ID: id}
+	set(&e, schema.CaseClosed, schema.Int(int64(cl.On)))
+	set(&e, schema.CaseEnd, schema.Int(int64(cl.End)))
+	if cl.Note != "" {
+		set(&e, schema.CaseNote, schema.Str(strings.TrimSpace(c.Note+"\n"+cl.Note)))
+	}
+	_, err = d.saver.Save(ctx, account, []store.Edit{e})
+	return err
+}
+
+func (d *Desk) openCase(id string) (*Case, error) {
+	c, err := d.Case(id)
+	switch {
+	case err != nil:
+		return nil, err
+	case c == nil:
+		return nil, text.New("watch.no_case")
+	case c.Closed != 0:
+		return nil, text.New("watch.is_closed", "date", c.Closed)
+	}
+	return c, nil
+}
+
+// SetWatched puts a pupil on the watch list (重点关注) or takes the pupil off it.
+func (d *Desk) SetWatched(ctx context.Context, account, pupil string, watched bool) error {
+	r, err := d.book.Open()
+	if err != nil {
+		return err
+	}
+	if r.Pupil(pupil) == nil {
+		return wrong("pupil", "watch.no_pupil")
+	}
+	v := schema.Nil
+	if watched {
+		v = schema.Bool(true)
+	}
+	e := store.Edit{Kind: schema.KindPupil, ID: pupil}
+	set(&e, schema.PupilWatch, v)
+	_, err = d.saver.Save(ctx, account, []store.Edit{e})
+	return err
+}
+
+// Watched are the pupils on the watch list who are in a class on a day, in pinyin
+// order.
+func (d *Desk) Watched(on schema.Date) ([]*roster.Pupil, error) {
+	r, err := d.book.Open()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(r.Everybody(), func(p *roster.Pupil) bool { return !p.Watch || r.ClassOn(p, on) == nil }), nil
+}
+
+func set(e *store.Edit, n schema.FieldNum, v schema.Value) {
+	e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: n}, Value: v})
+}
+
+func textOrNil(s string) schema.Value {
+	if s == "" {
+		return schema.Nil
+	}
+	return schema.Str(s)
+}

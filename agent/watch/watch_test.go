@@ -1,0 +1,328 @@
+package watch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"shangu/agent/attend"
+	"shangu/agent/roster"
+	"shangu/agent/store"
+	"shangu/agent/watch"
+	"shangu/schema"
+	"shangu/schema/text"
+)
+
+var _ watch.Store = (*store.Store)(nil)
+
+const class = "2026/一年级（2）班"
+
+var monday = schema.DateOf(2026, 10, 12)
+
+type school struct {
+	t    *testing.T
+	s    *store.Store
+	desk *watch.Desk
+}
+
+func newSchool(t *testing.T) *school {
+	t.Helper()
+	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	c := &school{t, s, watch.NewDesk(s, s, roster.NewBook(s), attend.NewBook(s))}
+	first := schema.DateOf(2026, 9, 1)
+	edits := []store.Edit{edit(schema.KindClass, class, schema.ClassName, schema.Str("一年级（2）班"))}
+	for i := range 8 {
+		edits = append(edits, edit(schema.KindPupil, pupil(i), schema.PupilName, schema.Str(fmt.Sprintf("张%d", i))),
+			edit(schema.KindEnrolment, schema.EnrolmentID(pupil(i), class, first), schema.EnrolmentFrom, schema.Int(int64(first))))
+	}
+	c.save(edits...)
+	return c
+}
+
+func edit(kind schema.Kind, id string, n schema.FieldNum, v schema.Value) store.Edit {
+	return store.Edit{Kind: kind, ID: id, Fields: []store.FieldEdit{{Key: schema.Key{Num: n}, Value: v}}}
+}
+
+func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
+
+func (c *school) save(edits ...store.Edit) {
+	c.t.Helper()
+	if _, err := c.s.Save(context.Background(), "王", edits); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// roll takes a roll: marks as pupil, status, pupil, status.
+func (c *school) roll(on schema.Date, session schema.Session, marks ...int) {
+	c.t.Helper()
+	e := edit(schema.KindSheet, schema.SheetID{Date: on, Session: session, Class: class}.String(), schema.SheetState, schema.Int(schema.SheetTaken))
+	for i := 0; i < len(marks); i += 2 {
+		m := schema.Mark{Status: schema.Status(marks[i+1] % 100), Symptom: schema.Symptom(marks[i+1] / 100)}
+		e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: schema.SheetMark, Sub: pupil(marks[i])}, Value: m.Encode()})
+	}
+	c.save(e)
+}
+
+func (c *school) absences(on schema.Date) (open, gone []watch.Finding) {
+	c.t.Helper()
+	open, gone, err := c.desk.Absences(on)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return open, gone
+}
+
+const absent, unknown, onLeave, feverish, coughing, retching, injured = 6, 7, 5, 104, 204, 804, 1304
+
+func TestThreeDaysRunning(t *testing.T) {
+	c := newSchool(t)
+	for i := range 2 {
+		c.roll(monday+schema.Date(i), schema.SessionAM, 1, absent)
+		c.roll(monday+schema.Date(i), schema.SessionPM)
+	}
+	if open, _ := c.absences(monday + 1); len(open) != 0 {
+		t.Fatalf("after two days: %+v", open)
+	}
+	// Nobody took a roll on the third day: it breaks nothing.
+	c.roll(monday+3, schema.SessionPM, 1, absent, 2, onLeave)
+	open, _ := c.absences(monday + 3)
+	if len(open) != 1 || open[0].Pupil.ID != pupil(1) || open[0].Rules[0] != schema.CaseRun || len(open[0].Days) != 3 {
+		t.Fatalf("after three: %+v", open)
+	}
+	if open, _ = c.absences(monday + 2); len(open) != 0 {
+		t.Errorf("as of the day before: %+v", open)
+	}
+}
+
+func TestUnknownAndWatchedOpenAtOnce(t *testing.T) {
+	c := newSchool(t)
+	c.roll(monday, schema.SessionAM, 1, unknown, 2, absent)
+	if open, _ := c.absences(monday); len(open) != 1 || open[0].Rules[0] != schema.CaseUnknown {
+		t.Fatalf("%+v", open)
+	}
+	if err := c.desk.SetWatched(t.Context(), "校长", pupil(2), true); err != nil {
+		t.Fatal(err)
+	}
+	if open, _ := c.absences(monday); len(open) != 2 || open[0].Rules[0] != schema.CaseWatched {
+		t.Fatalf("%+v", open)
+	}
+	if list, err := c.desk.Watched(monday); err != nil || len(list) != 1 || list[0].ID != pupil(2) {
+		t.Errorf("%v, %v", list, err)
+	}
+	if err := c.desk.SetWatched(t.Context(), "校长", pupil(2), false); err != nil {
+		t.Fatal(err)
+	}
+	if open, _ := c.absences(monday); len(open) != 1 {
+		t.Errorf("%+v", open)
+	}
+}
+
+func TestACaseFromBeginningToEnd(t *testing.T) {
+	c := newSchool(t)
+	ctx := t.Context()
+	c.roll(monday, schema.SessionAM, 1, unknown)
+	id, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday, By: "王"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open, _ := c.absences(monday); len(open) != 0 {
+		t.Errorf("proposed again: %+v", open)
+	}
+	said := func(err error, field, id string) {
+		t.Helper()
+		fe, ok := errors.AsType[*watch.FieldError](err)
+		if !ok || fe.Field != field || text.Of(err).ID() != id {
+			t.Errorf("want %s at %s: %v", id, field, err)
+		}
+	}
+	_, err = c.desk.Open(ctx, "李", watch.Opening{Pupil: pupil(1), Rule: schema.CaseByHand, On: monday + 1})
+	said(err, "pupil", "watch.has_case")
+	said(c.desk.AddStep(ctx, "王", id, watch.Step{Kind: 1, Date: monday + 9, Result: "无人接听"}, monday), "date", "watch.not_yet")
+	said(c.desk.AddStep(ctx, "王", id, watch.Step{Kind: 1, Date: monday}, monday), "result", "page.needed")
+	for i, s := range []watch.Step{{Kind: 2, Date: monday + 1, By: "王", Result: "在家帮工"}, {Kind: 1, Date: monday, By: "王", Result: "无人接听"}} {
+		if err := c.desk.AddStep(ctx, "王", id, s, monday+1); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	k, err := c.desk.Case(id)
+	if err != nil || k == nil || len(k.Steps) != 2 || k.Steps[0].Kind != 1 || k.Last() != monday+1 {
+		t.Fatalf("%+v, %v", k, err)
+	}
+	said(c.desk.Close(ctx, "王", id, watch.Closing{On: monday + 1}, monday+1), "end", "watch.no_end")
+	said(c.desk.Close(ctx, "王", id, watch.Closing{On: monday + 1, End: 9}, monday+1), "note", "watch.say_why")
+	said(c.desk.Close(ctx, "王", id, watch.Closing{On: monday - 1, End: 1}, monday+1), "on", "watch.before_opening")
+	if err := c.desk.Close(ctx, "王", id, watch.Closing{On: monday + 1, End: 1, Note: "返校"}, monday+1); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.desk.AddStep(ctx, "王", id, watch.Step{Kind: 1, Date: monday, Result: "x"}, monday+1); text.Of(err) == nil || text.Of(err).ID() != "watch.is_closed" {
+		t.Errorf("a step after the end: %v", err)
+	}
+	if open, _ := c.absences(monday + 1); len(open) != 0 {
+		t.Errorf("what the case settled opens none: %+v", open)
+	}
+	// Away again: another case.
+	c.roll(monday+2, schema.SessionAM, 1, unknown)
+	open, _ := c.absences(monday + 2)
+	if len(open) != 1 || !slices.Equal(open[0].Days, []schema.Date{monday + 2}) {
+		t.Fatalf("%+v", open)
+	}
+	if _, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday + 2}); err != nil {
+		t.Error(err)
+	}
+	all, err := c.desk.Cases()
+	if err != nil || len(all) != 2 || all[0].Closed != 0 || all[1].ID != id || all[1].End != 1 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// On the roster and never seen, with an excuse or without.
+func TestNeverSeen(t *testing.T) {
+	c := newSchool(t)
+	on := schema.DateOf(2026, 9, 1)
+	for n := 0; n < 10; on++ {
+		if on.Weekend() {
+			continue
+		}
+		_, gone := c.absences(on)
+		if len(gone) != 0 {
+			t.Fatalf("gone after %d days: %+v", n, gone)
+		}
+		c.roll(on, schema.SessionAM, 3, onLeave, 4, onLeave)
+		c.roll(on, schema.SessionPM, 3, feverish)
+		n++
+	}
+	open, gone := c.absences(on - 1)
+	if len(gone) != 1 || gone[0].Pupil.ID != pupil(3) || len(gone[0].Days) != 10 || len(open) != 1 || open[0].Rules[0] != schema.CaseGone {
+		t.Errorf("%+v, %+v", open, gone)
+	}
+}
+
+func TestSickness(t *testing.T) {
+	c := newSchool(t)
+	on := func(day schema.Date) watch.Checked {
+		t.Helper()
+		got, err := c.desk.SickOn(day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := on(monday); got.Classes != 1 || got.Taken != 0 {
+		t.Errorf("before any roll: %+v", got)
+	}
+	c.roll(monday, schema.SessionAM, 1, feverish, 2, coughing, 5, injured, 6, injured, 7, injured)
+	c.roll(monday, schema.SessionPM, 1, feverish, 3, retching)
+	if got := on(monday); len(got.Clusters) != 0 || got.Taken != 1 || got.Sick != 6 {
+		t.Errorf("two alike, one twice, three injured: %+v", got)
+	}
+	c.roll(monday+1, schema.SessionAM, 3, feverish, 4, coughing)
+	if got := on(monday + 1); len(got.Clusters) != 0 {
+		t.Errorf("four within the run: %+v", got)
+	}
+	c.roll(monday+2, schema.SessionAM, 5, coughing)
+	got := on(monday + 2)
+	if len(got.Clusters) != 1 || got.Clusters[0].ByDay || !got.Clusters[0].ByRun || len(got.Clusters[0].Run) != 5 || got.Clusters[0].Group != watch.Respiratory {
+		t.Errorf("five in three days: %+v", got)
+	}
+	c.roll(monday+3, schema.SessionAM)
+	if got := on(monday + 3); len(got.Clusters) != 0 || got.Sick != 0 || got.Taken != 1 {
+		t.Errorf("a day with none is none, whatever the days before were: %+v", got)
+	}
+	c.roll(monday+4, schema.SessionAM, 1, retching, 2, retching, 3, 604)
+	got = on(monday + 4)
+	if len(got.Clusters) != 1 || !got.Clusters[0].ByDay || got.Clusters[0].ByRun || got.Clusters[0].Group != watch.Digestive {
+		t.Errorf("three in one day: %+v", got)
+	}
+	list, err := c.desk.Sickness(monday+7, 5)
+	if err != nil || len(list) != 5 || list[0].Date != monday+7 || list[0].Taken != 0 || list[1].Date != monday+4 || list[3].Date != monday+2 || len(list[3].Clusters) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// limits as the district sets them.
+var limits = watch.Limits{Run: 3, Count: 5, Window: 20, Watch: 1, Gone: 10}
+
+func history(t *rapid.T) []watch.PupilDay {
+	var out []watch.PupilDay
+	on := monday
+	for _, k := range rapid.SliceOfN(rapid.IntRange(0, 5), 0, 40).Draw(t, "days") {
+		d := watch.PupilDay{Date: on}
+		switch k {
+		case 0: // excused
+		case 1:
+			d.Unexcused = true
+		case 2:
+			d.Unexcused, d.Unknown = true, rapid.Bool().Draw(t, "unknown")
+		case 3:
+			d.Unexcused, d.Present = true, true
+		default:
+			d.Present = true
+		}
+		out = append(out, d)
+		on += schema.Date(rapid.IntRange(1, 4).Draw(t, "gap"))
+	}
+	return out
+}
+
+// The rules say what a plain reading of them over the days says.
+func TestRulesOfAbsence(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		days, watched := history(t), rapid.Bool().Draw(t, "watched")
+		rules, on := limits.Judge(days, watched, 0)
+		window := days[max(0, len(days)-limits.Window):]
+		count, run, unknown := 0, false, false
+		for i, d := range window {
+			if d.Unexcused {
+				count++
+			}
+			unknown = unknown || d.Unknown
+			run = run || i >= 2 && d.Unexcused && window[i-1].Unexcused && window[i-2].Unexcused
+		}
+		gone := len(days) >= 10 && !slices.ContainsFunc(days[len(days)-10:], func(d watch.PupilDay) bool { return d.Present })
+		for rule, want := range map[int]bool{
+			schema.CaseRun: run, schema.CaseCount: count >= 5, schema.CaseUnknown: unknown, schema.CaseWatched: watched && count > 0, schema.CaseGone: gone,
+		} {
+			if slices.Contains(rules, rule) != want {
+				t.Fatalf("rule %d: want %v, got %v of %+v", rule, want, rules, days)
+			}
+		}
+		if len(rules) > 0 && len(on) == 0 {
+			t.Fatal("a rule that rests on no day")
+		}
+	})
+}
+
+// What was before the end of a case counts for nothing, and one more day away never
+// makes a finding go.
+func TestRulesOfAbsenceInTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		days := history(t)
+		if len(days) == 0 {
+			return
+		}
+		cut := rapid.IntRange(0, len(days)-1).Draw(t, "cut")
+		a, _ := limits.Judge(days, true, days[cut].Date)
+		b, _ := limits.Judge(days[cut+1:], true, 0)
+		if !slices.Equal(a, b) {
+			t.Fatalf("since %v: %v, without what was before: %v", days[cut].Date, a, b)
+		}
+		if len(days) >= limits.Window {
+			return // the first day falls out of the window
+		}
+		was, _ := limits.Judge(days, false, 0)
+		is, _ := limits.Judge(append(slices.Clone(days), watch.PupilDay{Date: days[len(days)-1].Date + 1, Unexcused: true}), false, 0)
+		for _, r := range was {
+			if !slices.Contains(is, r) {
+				t.Fatalf("rule %d held, and no more after another day away", r)
+			}
+		}
+	})
+}
