@@ -6,14 +6,17 @@ import (
 	"net/http"
 
 	"shangu/agent/account"
+	"shangu/agent/attend"
 	"shangu/agent/roll"
 	"shangu/agent/roster"
 	"shangu/agent/transfer"
+	"shangu/agent/watch"
 	"shangu/agent/web/front"
 	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
 	"shangu/agent/web/ui"
+	watchpages "shangu/agent/web/watch"
 )
 
 // accountsFile holds the accounts of this computer.
@@ -30,10 +33,12 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 		return nil, err
 	}
 	book := roster.NewBook(a.store, secret)
+	days := attend.NewBook(a.store)
 	site, err := ui.New(ui.Deps{
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
 			{ID: "day", Path: "/day", Text: "sheet.menu", Who: ui.Recorder},
+			{ID: "watch", Path: "/watch", Text: "watch.menu", Who: ui.Recorder},
 			{ID: "roster", Path: "/roster", Text: "roster.menu", Who: ui.Recorder},
 			front.Entry(s.conflicts),
 		},
@@ -43,6 +48,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			sign.Area(accounts),
 			sheet.Area(roll.NewDesk(a.store, a, book), book),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
+			watchpages.Area(watch.NewDesk(a.store, a, book, days), book, a.o.Log),
 		},
 	})
 	if err != nil {

@@ -238,23 +238,38 @@ func (d *Desk) openCase(id string) (*Case, error) {
 	return c, nil
 }
 
-// SetWatched puts a pupil on the watch list (重点关注) or takes the pupil off it.
-func (d *Desk) SetWatched(ctx context.Context, account, pupil string, watched bool) error {
+// SetWatched puts pupils on the watch list (重点关注), by id, or takes them off it: all
+// of them or none.
+func (d *Desk) SetWatched(ctx context.Context, account string, pupils map[string]bool) error {
 	r, err := d.book.Open()
 	if err != nil {
 		return err
 	}
-	if r.Pupil(pupil) == nil {
-		return wrong("pupil", "watch.no_pupil")
+	var edits []store.Edit
+	for id, watched := range pupils {
+		if r.Pupil(id) == nil {
+			return wrong("pupil", "watch.no_pupil")
+		}
+		v := schema.Nil
+		if watched {
+			v = schema.Bool(true)
+		}
+		e := store.Edit{Kind: schema.KindPupil, ID: id}
+		set(&e, schema.PupilWatch, v)
+		edits = append(edits, e)
 	}
-	v := schema.Nil
-	if watched {
-		v = schema.Bool(true)
+	if len(edits) == 0 {
+		return nil
 	}
-	e := store.Edit{Kind: schema.KindPupil, ID: pupil}
-	set(&e, schema.PupilWatch, v)
-	_, err = d.saver.Save(ctx, account, []store.Edit{e})
+	slices.SortFunc(edits, func(a, b store.Edit) int { return strings.Compare(a.ID, b.ID) })
+	_, err = d.saver.Save(ctx, account, edits)
 	return err
+}
+
+// Safe reports whether all of a case is at the district, with a receipt.
+func (d *Desk) Safe(c *Case) bool {
+	return !d.store.Waiting(schema.KindCase, c.ID) &&
+		!slices.ContainsFunc(c.Steps, func(s Step) bool { return d.store.Waiting(schema.KindStep, s.ID) })
 }
 
 // Watched are the pupils on the watch list who are in a class on a day, in pinyin

@@ -103,7 +103,9 @@ func (l SickLimits) Clusters(days []*attend.Day) []Cluster {
 			out = append(out, c)
 		}
 	}
-	slices.SortFunc(out, func(a, b Cluster) int { return cmp.Or(strings.Compare(a.Class, b.Class), cmp.Compare(a.Group, b.Group)) })
+	slices.SortFunc(out, func(a, b Cluster) int {
+		return cmp.Or(strings.Compare(a.Class, b.Class), cmp.Compare(a.Group, b.Group))
+	})
 	return out
 }
 

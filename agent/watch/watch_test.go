@@ -36,7 +36,7 @@ func newSchool(t *testing.T) *school {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	c := &school{t, s, watch.NewDesk(s, s, roster.NewBook(s), attend.NewBook(s))}
+	c := &school{t, s, watch.NewDesk(s, s, roster.NewBook(s, []byte("secret of addresses")), attend.NewBook(s))}
 	first := schema.DateOf(2026, 9, 1)
 	edits := []store.Edit{edit(schema.KindClass, class, schema.ClassName, schema.Str("一年级（2）班"))}
 	for i := range 8 {
@@ -108,7 +108,7 @@ func TestUnknownAndWatchedOpenAtOnce(t *testing.T) {
 	if open, _ := c.absences(monday); len(open) != 1 || open[0].Rules[0] != schema.CaseUnknown {
 		t.Fatalf("%+v", open)
 	}
-	if err := c.desk.SetWatched(t.Context(), "校长", pupil(2), true); err != nil {
+	if err := c.desk.SetWatched(t.Context(), "校长", map[string]bool{pupil(2): true}); err != nil {
 		t.Fatal(err)
 	}
 	if open, _ := c.absences(monday); len(open) != 2 || open[0].Rules[0] != schema.CaseWatched {
@@ -117,7 +117,7 @@ func TestUnknownAndWatchedOpenAtOnce(t *testing.T) {
 	if list, err := c.desk.Watched(monday); err != nil || len(list) != 1 || list[0].ID != pupil(2) {
 		t.Errorf("%v, %v", list, err)
 	}
-	if err := c.desk.SetWatched(t.Context(), "校长", pupil(2), false); err != nil {
+	if err := c.desk.SetWatched(t.Context(), "校长", map[string]bool{pupil(2): false}); err != nil {
 		t.Fatal(err)
 	}
 	if open, _ := c.absences(monday); len(open) != 1 {

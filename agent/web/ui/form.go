@@ -23,11 +23,11 @@ type Form struct {
 	lang   text.Lang
 }
 
-// NewForm is a form filled in by the page itself.
+// NewForm is a form filled in by the page itself; a field of several comes several times.
 func (r *Request) NewForm(kv ...string) *Form {
 	f := &Form{values: url.Values{}, wrong: map[string]*text.Message{}, lang: r.Lang}
 	for i := 0; i+1 < len(kv); i += 2 {
-		f.values.Set(kv[i], kv[i+1])
+		f.values.Add(kv[i], kv[i+1])
 	}
 	return f
 }
