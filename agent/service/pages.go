@@ -10,12 +10,14 @@ import (
 	"shangu/agent/roll"
 	"shangu/agent/roster"
 	"shangu/agent/transfer"
+	"shangu/agent/visit"
 	"shangu/agent/watch"
 	"shangu/agent/web/front"
 	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
 	"shangu/agent/web/ui"
+	visitpages "shangu/agent/web/visit"
 	watchpages "shangu/agent/web/watch"
 )
 
@@ -38,6 +40,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
 			{ID: "day", Path: "/day", Text: "sheet.menu", Who: ui.Recorder},
+			{ID: "visits", Path: visitpages.Path, Text: "visit.menu", Who: ui.Signed},
 			{ID: "watch", Path: "/watch", Text: "watch.menu", Who: ui.Recorder},
 			{ID: "roster", Path: "/roster", Text: "roster.menu", Who: ui.Recorder},
 			front.Entry(s.conflicts),
@@ -49,6 +52,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			sheet.Area(roll.NewDesk(a.store, a, book), book),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
 			watchpages.Area(watch.NewDesk(a.store, a, book, days), book, a.o.Log),
+			visitpages.Area(visit.NewDesk(a.store, a, book), book),
 		},
 	})
 	if err != nil {

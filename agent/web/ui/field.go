@@ -31,6 +31,7 @@ type Field struct {
 	Rows  int    // of a note; 3 if 0
 	Empty string // what a choice of nothing is called; "" offers none
 	List  []Choice
+	With  string // of picks: what is typed beside each, in a field named NAME-VALUE; "" for nothing
 }
 
 // fieldIn makes the function "field" of the templates of a language:
@@ -38,7 +39,7 @@ type Field struct {
 //	field FORM NAME LABEL-ID [KEY VALUE]...
 //
 // Keys: type, need, focus, auto, mode, max, rows, list ([]Choice or
-// *schema.CodeList), and the message ids hint and empty; label is a label that is in
+// *schema.CodeList), and the message ids hint, empty and with; label is a label that is in
 // words already.
 func fieldIn(lang text.Lang) func(f *Form, name, label string, kv ...any) (Field, error) {
 	return func(f *Form, name, label string, kv ...any) (Field, error) {
@@ -85,6 +86,10 @@ func (v *Field) set(key string, value any, lang text.Lang) error {
 	case "empty":
 		if id, ok = value.(string); ok && id != "" {
 			v.Empty = text.New(id).In(lang)
+		}
+	case "with":
+		if id, ok = value.(string); ok && id != "" {
+			v.With = text.New(id).In(lang)
 		}
 	case "list":
 		switch l := value.(type) {

@@ -32,6 +32,12 @@ func (r *Request) NewForm(kv ...string) *Form {
 	return f
 }
 
+// Set puts a value into a field.
+func (f *Form) Set(name, value string) { f.values.Set(name, value) }
+
+// Add puts one more value into a field of several.
+func (f *Form) Add(name, value string) { f.values.Add(name, value) }
+
 // Typed is the form that the browser sent.
 func (r *Request) Typed() *Form {
 	f := r.NewForm()
@@ -100,9 +106,10 @@ func (f *Form) Needed(name string, max int) string {
 	return v
 }
 
-// Date reads a date; 0 where none was typed.
+// Date reads a date; 0 where none was typed. Dates and numbers may be typed in the
+// wide characters of an input method.
 func (f *Form) Date(name string) schema.Date {
-	v := strings.TrimSpace(f.Value(name))
+	v := schema.Fold(f.Value(name))
 	if v == "" {
 		return 0
 	}
@@ -115,7 +122,7 @@ func (f *Form) Date(name string) schema.Date {
 
 // Int reads a number from min to max; 0 where none was typed.
 func (f *Form) Int(name string, min, max int) int {
-	v := strings.TrimSpace(f.Value(name))
+	v := schema.Fold(f.Value(name))
 	if v == "" {
 		return 0
 	}
@@ -130,7 +137,7 @@ func (f *Form) Int(name string, min, max int) int {
 // Decimal reads a number with at most one place after the point, in tenths, from min
 // to max tenths; 0 where none was typed.
 func (f *Form) Decimal(name string, min, max int) int {
-	v := strings.TrimSpace(f.Value(name))
+	v := schema.Fold(f.Value(name))
 	if v == "" {
 		return 0
 	}

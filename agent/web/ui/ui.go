@@ -33,7 +33,8 @@ const (
 	Manager             // administrator
 )
 
-func (w Who) admits(a *account.Account) bool {
+// Admits reports whether an account may use what is for w; nil is nobody.
+func (w Who) Admits(a *account.Account) bool {
 	switch {
 	case w == Anybody:
 		return true

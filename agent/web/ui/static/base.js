@@ -143,6 +143,17 @@ function unlocked() {
 // Long lists of choices can be filtered by name or by initials in pinyin.
 for (const list of document.querySelectorAll(".picks")) {
   const filter = list.querySelector(".filter"), items = [...list.querySelectorAll("li")];
+  for (const li of items) {
+    // What is typed beside a choice chooses it, and goes with it.
+    const [box, more] = li.querySelectorAll("input");
+    if (!more) continue;
+    more.addEventListener("input", () => {
+      if (more.value) box.checked = true;
+    });
+    box.addEventListener("change", () => {
+      if (!box.checked) more.value = "";
+    });
+  }
   if (items.length < 12) continue;
   filter.hidden = false;
   filter.addEventListener("input", () => {

@@ -1,0 +1,20 @@
+// The form of a visit shows what belongs to its kind, and offers the agreements of its
+// day; without this script it shows all, and the agent says what does not fit.
+"use strict";
+
+{
+  const form = document.getElementById("visit");
+  if (form) {
+    const sync = document.getElementById("sync"), kind = form.elements.kind;
+    const fit = () => {
+      sync.hidden = kind.value !== form.dataset.sync;
+    };
+    kind.addEventListener("change", fit);
+    fit();
+  }
+  const print = document.getElementById("print");
+  if (print) {
+    print.hidden = false;
+    print.addEventListener("click", () => window.print());
+  }
+}
