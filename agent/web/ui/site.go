@@ -230,7 +230,7 @@ const (
 
 func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
 	q := s.request(w, r, route.Quiet)
-	if !route.Who.Admits(q.Account) || q.Remote() && q.Account == nil && !entrance(r.URL.Path) {
+	if !route.Who.admits(q.Account) || q.Remote() && q.Account == nil && !entrance(r.URL.Path) {
 		s.turnAway(w, q)
 		return
 	}
@@ -353,7 +353,7 @@ func (a Show) write(s *Site, w http.ResponseWriter, q *Request) {
 			f.Idle = s.sessions.idle.Milliseconds()
 		}
 		for _, e := range s.d.Menu {
-			if q.Account != nil && e.Who.Admits(q.Account) {
+			if q.Account != nil && e.Who.admits(q.Account) {
 				f.Menu = append(f.Menu, e)
 			}
 		}

@@ -33,8 +33,7 @@ const (
 	Manager             // administrator
 )
 
-// Admits reports whether an account may use what is for w; nil is nobody.
-func (w Who) Admits(a *account.Account) bool {
+func (w Who) admits(a *account.Account) bool {
 	switch {
 	case w == Anybody:
 		return true

@@ -39,7 +39,7 @@ func (p *pages) export(r *ui.Request) (ui.Answer, error) {
 	}
 	f, chosen := p.chosen(r, book, all)
 	name := schema.MaskName
-	if ui.Leader.Admits(r.Account) && r.URL.Query().Get("names") == "1" {
+	if r.May(ui.Leader) && r.URL.Query().Get("names") == "1" {
 		name = func(s string) string { return s }
 	}
 	rows := func(yield func([]any, error) bool) {

@@ -154,7 +154,7 @@ func (p *pages) list(r *ui.Request) (ui.Answer, error) {
 	}
 	f, chosen := p.chosen(r, book, all)
 	d := listing{
-		Form: f, Total: len(chosen), Empty: len(all) == 0, Leader: ui.Leader.Admits(r.Account), Bonds: bonds(book, all, r.Today),
+		Form: f, Total: len(chosen), Empty: len(all) == 0, Leader: r.May(ui.Leader), Bonds: bonds(book, all, r.Today),
 		Years: years(all, r), OfYear: months(r, f.Value("year")), Agreements: agreements(all), States: states(r),
 	}
 	d.Helps = len(book.Agreements()) > 0 && len(visit.Agreements(book, r.Today)) == 0
