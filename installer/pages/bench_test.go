@@ -206,9 +206,22 @@ func unopened(t *testing.T, code string, kinds ...string) *desk {
 	if twin.Dir != c.Dir {
 		t.Fatalf("the copy lies in %s, not in %s", twin.Dir, c.Dir)
 	}
+	return start(t, s, c, today)
+}
+
+// at is open for a directory that a test made itself, on a day of its own.
+func at(t *testing.T, s *stage.Stage, c *stage.School, day string) *desk {
+	t.Helper()
+	d := start(t, s, c, day)
+	d.SignUp()
+	return d
+}
+
+func start(t *testing.T, s *stage.Stage, c *stage.School, day string) *desk {
+	t.Helper()
 	d := &desk{School: c, t: t, stage: s}
 	d.Run()
-	if _, err := s.Run(t.Context(), "agent", "date", "--confirm", today, "--dir", c.Dir); err != nil {
+	if _, err := s.Run(t.Context(), "agent", "date", "--confirm", day, "--dir", c.Dir); err != nil {
 		t.Fatal(err)
 	}
 	d.tab = newTab(t, d.page)
