@@ -240,6 +240,9 @@ func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if route.Guarded {
+		s.d.Log.Info("guarded fields were opened", "account", q.Name(), "page", q.URL.Path, "remote", q.Remote())
+	}
 	a, err := route.Do(q)
 	if err != nil {
 		s.fail(w, q, err, http.StatusConflict)

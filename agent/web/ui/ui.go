@@ -55,6 +55,8 @@ type Route struct {
 	Who     Who
 	Upload  int64 // bytes of a file that may come with the form; 0: none may
 	Do      func(*Request) (Answer, error)
+	// Guarded shows what only some may see of a pupil: who opened it is written down.
+	Guarded bool
 	// Quiet is asked for by a page's script in its own time: it is no sign of
 	// somebody being there, keeps no session awake and begins none.
 	Quiet bool
