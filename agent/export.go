@@ -28,7 +28,7 @@ func exportCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if table.FormatOf(args[1]) == 0 {
+		if table.FormatOf(args[1]) == 0 && !(kind == intake.Roster && intake.IsArchive(args[1])) {
 			return cli.Usage("agent.ending", "file", args[1])
 		}
 		return knock(cmd, false, func(ctx context.Context, d door) error {

@@ -283,7 +283,7 @@ func (p *planner) sheet(s *roll, book *classbook) error {
 	}
 	if doc.Void() {
 		p.note(s.at.problem("", text.New("intake.void", "value", id)))
-		p.count(same)
+		p.line(Same, s.at, s.who(), len(p.plan.Edits))
 		return nil
 	}
 	if s.state == schema.SheetNoSchool && len(s.order) > 0 {
@@ -322,13 +322,10 @@ func (p *planner) sheet(s *roll, book *classbook) error {
 			d.setKey(k, schema.Nil)
 		}
 	})
-	o := p.commit(d)
-	if doc == nil && o == same {
-		// Nothing but pupils who were present on a sheet that was not taken.
-		p.count(same)
-		return nil
-	}
-	p.count(o)
+	// A sheet that is not there yet may be the same: nothing but pupils who were present
+	// on one that was not taken.
+	first := len(p.plan.Edits)
+	p.line(p.commit(d), s.at, s.who(), first)
 	return nil
 }
 

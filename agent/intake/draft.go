@@ -40,16 +40,16 @@ func (d *draft) setKey(k schema.Key, v schema.Value) {
 }
 
 // commit adds the edit to the plan if it changes anything.
-func (p *planner) commit(d *draft) outcome {
+func (p *planner) commit(d *draft) Outcome {
 	if len(d.fields) == 0 {
-		return same
+		return Same
 	}
 	slices.SortFunc(d.fields, func(a, b store.FieldEdit) int { return a.Key.Compare(b.Key) })
 	p.plan.Edits = append(p.plan.Edits, store.Edit{Kind: d.kind, ID: d.id, Fields: d.fields})
 	if d.doc == nil {
-		return created
+		return New
 	}
-	return changed
+	return Changed
 }
 
 // rowDraft is the draft of a document that one row of a table speaks of.

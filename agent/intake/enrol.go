@@ -18,7 +18,7 @@ type standing struct {
 
 // enrol puts the pupils of a roster into their classes: classes that are new,
 // enrolments that begin, end or stay, places in the list.
-func (p *planner) enrol(all []*entrant) error {
+func (p *planner) enrol(all []*entrant, pupils map[string]*change.Doc) error {
 	year := p.schoolYear(all)
 	held, open, err := p.standings(year)
 	if err != nil {
@@ -55,14 +55,16 @@ func (p *planner) enrol(all []*entrant) error {
 		first := !open[id]
 		rows := p.rows(id, members[id], held)
 		for i, e := range members[id] {
+			begin := len(p.plan.Edits)
 			o := p.commit(e.draft)
 			placed, err := p.place(e, id, year, held[e.id], rows[i], first)
 			if err != nil {
 				return err
 			}
-			p.count(max(o, placed))
+			p.line(max(o, placed), e.at, e.name, begin)
 		}
 	}
+	p.gone(all, pupils, held, year)
 	return nil
 }
 
@@ -168,12 +170,12 @@ func current(held []standing, class string) *standing {
 }
 
 // place makes the pupil's enrolment in the class hold and ends what it replaces.
-func (p *planner) place(e *entrant, class string, year int, held []standing, row int, first bool) (outcome, error) {
+func (p *planner) place(e *entrant, class string, year int, held []standing, row int, first bool) (Outcome, error) {
 	report := func(_ schema.FieldNum, m *text.Message) { p.problems.Add(e.at.problem(classHeading, m)) }
 	if s := current(held, class); s != nil {
 		d := &draft{kind: schema.KindEnrolment, id: s.doc.ID, doc: s.doc, bad: report}
 		d.set(schema.EnrolmentRow, schema.Int(int64(row)))
-		return min(p.commit(d), changed), nil
+		return min(p.commit(d), Changed), nil
 	}
 	from, in := p.begins(e, year, first)
 	end := schema.Date(0)
@@ -215,7 +217,7 @@ func (p *planner) place(e *entrant, class string, year int, held []standing, row
 	id := schema.EnrolmentID(e.id, class, from)
 	doc, err := p.view.Doc("", schema.KindEnrolment, id)
 	if err != nil {
-		return same, fmt.Errorf("read enrolment: %w", err)
+		return Same, fmt.Errorf("read enrolment: %w", err)
 	}
 	d := &draft{kind: schema.KindEnrolment, id: id, doc: doc, bad: report}
 	d.set(schema.EnrolmentFrom, schema.Int(int64(from)))
@@ -224,7 +226,7 @@ func (p *planner) place(e *entrant, class string, year int, held []standing, row
 	d.set(schema.EnrolmentOut, opt(schema.EnrolPromoted, end != 0))
 	d.set(schema.EnrolmentRow, schema.Int(int64(row)))
 	d.set(schema.FieldVoid, schema.Nil)
-	return min(p.commit(d), changed), nil
+	return min(p.commit(d), Changed), nil
 }
 
 // mistaken is why an enrolment that never held is void.

@@ -94,7 +94,7 @@ func (p *planner) oneRoster(data []byte) error {
 		m.enrolled = true
 		if pupils[m.id].Void() {
 			p.note(r.Where(1, text.New("intake.void", "value", m.id)))
-			p.count(same)
+			p.line(Same, place{fileUsers, m.line}, m.name, len(p.plan.Edits))
 			return
 		}
 		p.plan.Rows++
@@ -104,7 +104,7 @@ func (p *planner) oneRoster(data []byte) error {
 		} else if c.grade != "" {
 			grade = c.grade
 		}
-		e := &entrant{at: place{fileUsers, m.line}, id: m.id, grade: grade, class: className(grade, c.name)}
+		e := &entrant{at: place{fileUsers, m.line}, id: m.id, name: m.name, grade: grade, class: className(grade, c.name)}
 		e.draft = &draft{kind: schema.KindPupil, id: m.id, doc: pupils[m.id], bad: func(_ schema.FieldNum, bad *text.Message) {
 			p.problems.Add(e.at.problem("", bad))
 		}}
@@ -134,7 +134,7 @@ func (p *planner) oneRoster(data []byte) error {
 		return nil
 	}
 	p.missing(pupils, lines, "intake.pupils_missing", schema.PupilName)
-	return p.enrol(all)
+	return p.enrol(all, pupils)
 }
 
 // onePart reads one file of the archive; its rows do not count as the

@@ -25,6 +25,9 @@ const (
 	One12 OneVersion = "1.2"
 )
 
+// IsArchive reports whether a file's name asks for an archive.
+func IsArchive(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".zip") }
+
 // The files of an archive as the specification spells them, which Read does not
 // ask for.
 const (
@@ -49,19 +52,22 @@ type School struct {
 	Name string
 }
 
-// WriteOneRoster writes the pupils who are in a class on a date, their classes and
-// the teachers as a OneRoster archive (1EdTech, CSV binding, bulk). Pupils and
+// WriteOneRoster writes the pupils who are in a class on a date (0: of the newest
+// school year, who are in it still), their classes and the teachers as a OneRoster archive (1EdTech, CSV binding, bulk). Pupils and
 // teachers are named by a sourcedId that says nothing; their numbers stand in
 // identifier. Read takes the archive back and finds nothing to change.
 func WriteOneRoster(w io.Writer, v OneVersion, view View, s School, on schema.Date) error {
 	if oneAbsent[v] == nil {
 		return fmt.Errorf("export OneRoster: no version %q", v)
 	}
-	in, err := standingOn(view, on)
+	in, err := members(view, on)
 	if err != nil {
 		return err
 	}
 	o := &oneWriter{zip: zip.NewWriter(w), v: v, view: view, school: oneID("org", s.Code), year: on.SchoolYear()}
+	if on == 0 && len(in) > 0 {
+		o.year, _, _ = schema.ParseClassID(in[0].Class)
+	}
 	o.manifest()
 	o.file(oneOrgs, "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId",
 		[]string{o.school, "", "", s.Name, "school", s.Code, ""})
@@ -78,6 +84,14 @@ func WriteOneRoster(w io.Writer, v OneVersion, view View, s School, on schema.Da
 		return fmt.Errorf("export OneRoster: %w", o.err)
 	}
 	return nil
+}
+
+// members are the enrolments that an archive is of.
+func members(view View, on schema.Date) ([]schema.Enrolment, error) {
+	if on == 0 {
+		return standingNow(view)
+	}
+	return standingOn(view, on)
 }
 
 // oneHome is the course that home rooms belong to: the specification wants one.

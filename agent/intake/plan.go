@@ -55,6 +55,13 @@ func ParseKind(s string) (Kind, error) {
 type Options struct {
 	Today schema.Date // by the trusted clock; dates what a roster only shows as it stands
 	Year  int         // the school year that a roster is for; 0: as the file says
+	// Sheet is the one of a workbook that is read; "" reads those that fit.
+	Sheet string
+	// Headings say what a column of the file holds that it does not say by a heading
+	// of ours: its heading, and the Name of one of Columns, or "" for nothing.
+	Headings map[string]string
+	// Out are pupils of Gone who have left: they are transferred out from today on.
+	Out []string
 }
 
 // Plan is what an import would do.
@@ -66,6 +73,8 @@ type Plan struct {
 	Same    int
 	Edits   []store.Edit    // one entry each; in this order, with the versions that the plan was made against
 	Notes   []table.Problem // what the clerk should know and that does not stop the import
+	Lines   []Line          // what each line comes to, in the order of the plan
+	Gone    []Gone          // of a roster: who is in a class and not in the file
 }
 
 // MarshalJSON writes {"kind","rows","new","changed","same","entries"}, and
@@ -85,7 +94,7 @@ func (p *Plan) MarshalJSON() ([]byte, error) {
 // Read makes the plan of importing a file. What is wrong with the file comes
 // back as *table.Problems; any other error is of the view.
 func Read(kind Kind, name string, data []byte, view View, o Options) (*Plan, error) {
-	p := &planner{view: view, today: o.Today, year: o.Year, plan: &Plan{Kind: kind}}
+	p := &planner{view: view, Options: o, year: o.Year, today: o.Today, plan: &Plan{Kind: kind}}
 	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
 	var err error
 	switch {
@@ -121,6 +130,7 @@ func Read(kind Kind, name string, data []byte, view View, o Options) (*Plan, err
 
 // planner makes one plan.
 type planner struct {
+	Options
 	view     View
 	today    schema.Date
 	year     int
@@ -149,24 +159,17 @@ func (p *planner) happened(r *table.Row, c int) (schema.Date, bool) {
 	return d, ok
 }
 
-// outcome is what a row or document came to.
-type outcome int
-
-const (
-	same outcome = iota
-	changed
-	created
-)
-
-func (p *planner) count(o outcome) {
+// line notes what became of a line: the edits from first on are its own.
+func (p *planner) line(o Outcome, at place, who string, first int) {
 	switch o {
-	case created:
+	case New:
 		p.plan.New++
-	case changed:
+	case Changed:
 		p.plan.Changed++
 	default:
 		p.plan.Same++
 	}
+	p.plan.Lines = append(p.plan.Lines, Line{Sheet: at.sheet, Line: at.line, Who: who, Outcome: o, first: first, edits: len(p.plan.Edits) - first})
 }
 
 // maxNotes is how many notes are kept; they are advice, not a log.
@@ -180,7 +183,7 @@ func (p *planner) note(at table.Problem) {
 
 // read reads a table and notes which of its columns were left out on purpose.
 func (p *planner) read(data []byte, spec *table.Spec, each func(*table.Row)) {
-	info := table.Read(data, spec, &p.problems, each)
+	info := table.Read(data, spec.As(p.Sheet, p.Headings), &p.problems, each)
 	p.plan.Rows += info.Rows
 	if len(info.Private) > 0 {
 		slices.Sort(info.Private)

@@ -74,7 +74,7 @@ func (p *planner) records(kind schema.Kind, all []*record, group func(*change.Do
 		}
 		if doc.Void() {
 			p.note(r.at.problem("", text.New("intake.void", "value", id)))
-			p.count(same)
+			p.line(Same, r.at, r.who(), len(p.plan.Edits))
 			continue
 		}
 		d := &draft{kind: kind, id: id, doc: doc, bad: r.bad}
@@ -86,7 +86,8 @@ func (p *planner) records(kind schema.Kind, all []*record, group func(*change.Do
 				d.setKey(f.Key, f.Value)
 			}
 		}
-		p.count(p.commit(d))
+		first := len(p.plan.Edits)
+		p.line(p.commit(d), r.at, r.who(), first)
 	}
 	return nil
 }

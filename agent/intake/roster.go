@@ -83,6 +83,7 @@ func (at place) problem(column string, m *text.Message) table.Problem {
 type entrant struct {
 	at       place
 	id       string
+	name     string
 	class    string // name
 	grade    string
 	admitted int64 // year*100+month; 0 if not said
@@ -123,9 +124,10 @@ func (p *planner) roster(data []byte) error {
 		}
 		if pupils[e.id].Void() {
 			p.note(r.Where(rID, text.New("intake.void", "value", e.id)))
-			p.count(same)
+			p.line(Same, e.at, name, len(p.plan.Edits))
 			return
 		}
+		e.name = name
 		e.grade = schema.FoldClass(r.Text(rGrade))
 		e.class = className(e.grade, r.Text(rClass))
 		if r.Text(rYear) != "" {
@@ -138,7 +140,7 @@ func (p *planner) roster(data []byte) error {
 	if p.problems.Len() > 0 {
 		return nil
 	}
-	return p.enrol(all)
+	return p.enrol(all, pupils)
 }
 
 // readYear takes the school year from its column: "2026" or "2026-2027".

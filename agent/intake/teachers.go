@@ -64,7 +64,7 @@ func (p *planner) teachers(data []byte) error {
 		})
 		if d.doc.Void() {
 			p.note(r.Where(tID, text.New("intake.void", "value", id)))
-			p.count(same)
+			p.line(Same, place{r.Sheet, r.Line}, name, len(p.plan.Edits))
 			return
 		}
 		d.cell(schema.TeacherName, func(int) schema.Value { return str(name) })
@@ -82,7 +82,8 @@ func (p *planner) teachers(data []byte) error {
 		for _, n := range []schema.FieldNum{schema.TeacherMountain, schema.TeacherBackbone} {
 			d.cell(n, func(c int) schema.Value { return optBool(r.Bool(c)) })
 		}
-		p.count(p.commit(d.draft))
+		first := len(p.plan.Edits)
+		p.line(p.commit(d.draft), place{r.Sheet, r.Line}, name, first)
 	})
 	p.missing(docs, lines, "intake.teachers_missing", schema.TeacherName)
 	return nil

@@ -13,6 +13,7 @@ import (
 	"shangu/agent/visit"
 	"shangu/agent/watch"
 	"shangu/agent/web/front"
+	"shangu/agent/web/imports"
 	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
@@ -53,6 +54,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
 			watchpages.Area(watch.NewDesk(a.store, a, book, days), book, a.o.Log),
 			visitpages.Area(visit.NewDesk(a.store, a, book), book),
+			imports.Area(a.store, a),
 		},
 	})
 	if err != nil {

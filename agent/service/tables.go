@@ -61,8 +61,12 @@ func (a *Agent) Import(ctx context.Context, i Import) (Imported, error) {
 	return out, nil
 }
 
-// Export writes a table of a kind, in the format that the file's name asks for.
-func (a *Agent) Export(_ context.Context, kind intake.Kind, name string, w io.Writer) error {
+// Export writes a table of a kind, in the format that the file's name asks for; a
+// roster's may be an archive of OneRoster.
+func (a *Agent) Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error {
+	if kind == intake.Roster && intake.IsArchive(name) {
+		return a.OneRoster(ctx, w, intake.One11, 0)
+	}
 	return intake.Write(kind, w, name, a.store)
 }
 

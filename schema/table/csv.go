@@ -20,6 +20,15 @@ var separators = []rune{',', '\t', ';', '|'}
 // openText finds the encoding and the separator with which the header reads
 // best, and returns the table.
 func openText(name string, data []byte, spec *Spec, problems *Problems) []*sheet {
+	s := readText(name, data, spec, problems)
+	if !s.check() {
+		return nil
+	}
+	return []*sheet{s}
+}
+
+// readText is openText of whatever the text says.
+func readText(name string, data []byte, spec *Spec, problems *Problems) *sheet {
 	if !bytes.ContainsRune(data, '\n') && bytes.ContainsRune(data, '\r') && !wide(data) {
 		data = bytes.ReplaceAll(data, []byte{'\r'}, []byte{'\n'})
 	}
@@ -36,10 +45,7 @@ func openText(name string, data []byte, spec *Spec, problems *Problems) []*sheet
 	}
 	s := &sheet{name: name, spec: spec, problems: problems, base: base1900, source: newCSV(data, encodingOf, comma)}
 	s.peek()
-	if !s.check() {
-		return nil
-	}
-	return []*sheet{s}
+	return s
 }
 
 // wide reports whether the text is in 16-bit units.

@@ -1,6 +1,8 @@
 package table
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -29,6 +31,31 @@ type Spec struct {
 	Columns []Column
 	Empty   bool // a table without rows is a table
 	index   map[string]int
+	only    string // the sheet of a workbook that is read; "" reads those that fit
+}
+
+// ignored marks a heading of a Spec's index that means nothing.
+const ignored = -1
+
+// As is the Spec for a file whose maker names things differently: of a workbook the
+// sheet alone that is named, if one is, and headings that mean the column of a Name, or
+// nothing if it is "".
+func (s *Spec) As(sheet string, headings map[string]string) *Spec {
+	if sheet == "" && len(headings) == 0 {
+		return s
+	}
+	out := *s
+	out.only, out.index = sheet, maps.Clone(s.index)
+	for heading, name := range headings {
+		i := slices.IndexFunc(s.Columns, func(c Column) bool { return c.Name == name })
+		switch {
+		case i >= 0:
+			out.index[headingKey(heading)] = i + 1
+		case name == "":
+			out.index[headingKey(heading)] = ignored
+		}
+	}
+	return &out
 }
 
 // NewSpec prepares a Spec. A heading that names two columns is a mistake in
@@ -52,11 +79,14 @@ func (s *Spec) find(heading string) int {
 		return -1
 	}
 	k := headingKey(heading)
-	if i := s.index[k]; i > 0 {
+	switch i := s.index[k]; {
+	case i > 0:
 		return i - 1
+	case i == ignored:
+		return -1
 	}
 	if cut, _, ok := strings.Cut(k, "("); ok && cut != "" {
-		return s.index[cut] - 1
+		return max(s.index[cut], 0) - 1
 	}
 	return -1
 }

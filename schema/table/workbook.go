@@ -50,6 +50,9 @@ func openWorkbook(file string, data []byte, spec *Spec, problems *Problems) (she
 	}
 	var all []*sheet
 	for _, name := range book.sheets() {
+		if spec.only != "" && name != spec.only {
+			continue
+		}
 		src, err := book.open(name)
 		s := &sheet{name: name, spec: spec, problems: &Problems{}, base: book.base, source: src}
 		if err != nil {
