@@ -9,8 +9,8 @@ import (
 	"shangu/sync/change"
 )
 
-// about names a record as people know it. Numbers of persons never stand there.
-func about(r *roster.Roster, kind schema.Kind, id string, doc *change.Doc) *text.Message {
+// About names a record as people know it. Numbers of persons never stand there.
+func About(r *roster.Roster, kind schema.Kind, id string, doc *change.Doc) *text.Message {
 	of := func(what string) *text.Message { return text.New("card.about", "kind", kind.Label(), "what", what) }
 	switch kind {
 	case schema.KindSheet:

@@ -103,7 +103,7 @@ func (d *Desk) List(guarded bool) (groups []Group, hidden int, err error) {
 		if !ok {
 			i = len(groups)
 			at[key] = i
-			groups = append(groups, Group{About: about(r, p.kind, p.doc, record)})
+			groups = append(groups, Group{About: About(r, p.kind, p.doc, record)})
 		}
 		groups[i].Cards = append(groups[i].Cards, p.card(r, doc, record))
 	}

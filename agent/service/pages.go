@@ -7,6 +7,7 @@ import (
 
 	"shangu/agent/account"
 	"shangu/agent/attend"
+	"shangu/agent/card"
 	"shangu/agent/roll"
 	"shangu/agent/roster"
 	"shangu/agent/transfer"
@@ -48,7 +49,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 		},
 		Light: s.light,
 		Areas: []ui.Area{
-			front.Area(s),
+			front.Area(front.Deps{Source: s, Cards: card.NewDesk(a.store, a, book), Papers: &papers{a, book}}),
 			sign.Area(accounts),
 			sheet.Area(roll.NewDesk(a.store, a, book), book),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),

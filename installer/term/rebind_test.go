@@ -143,7 +143,7 @@ func TestReboundNameInABrowser(t *testing.T) {
 	}
 	pages, err := ui.New(ui.Deps{
 		Accounts: accounts, Secret: bytes.Repeat([]byte{7}, 32), Log: slog.New(slog.DiscardHandler), Now: time.Now,
-		Today: func() schema.Date { return schema.DateAt(time.Now()) }, Areas: []ui.Area{front.Area(c)},
+		Today: func() schema.Date { return schema.DateAt(time.Now()) }, Areas: []ui.Area{front.Area(front.Deps{Source: c})},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,9 +13,11 @@ package front
 import (
 	"context"
 	"embed"
+	"html/template"
 	"time"
 
 	"shangu/agent/web/ui"
+	"shangu/schema"
 	"shangu/schema/text"
 )
 
@@ -69,18 +71,32 @@ type Source interface {
 	Send()
 }
 
+// Deps are what the pages stand on.
+type Deps struct {
+	Source Source
+	Cards  Cards
+	Papers Papers
+}
+
 // Area returns the pages.
-func Area(s Source) ui.Area {
-	p := &pages{source: s}
-	return ui.Area{Name: "front", Files: files, Routes: []ui.Route{
+func Area(d Deps) ui.Area {
+	p := &pages{d}
+	return ui.Area{Name: "front", Files: files, Funcs: template.FuncMap{"frontTime": moment, "cardSide": newSide}, Routes: []ui.Route{
 		{Pattern: "GET /{$}", Do: p.status},
 		{Pattern: "POST /date", Do: p.date},
 		{Pattern: "POST /sync", Do: p.send},
 		{Pattern: "GET /sync/standing", Do: p.standing, Quiet: true},
 		{Pattern: "GET /sync/log", Who: ui.Signed, Do: p.log},
 		{Pattern: "GET /sync/log/file", Who: ui.Signed, Do: p.logFile},
+		{Pattern: "GET /sync/cards", Who: ui.Recorder, Do: p.cards},
+		{Pattern: "POST /sync/cards", Who: ui.Recorder, Do: p.settle},
+		{Pattern: "GET /sync/quarantine", Who: ui.Recorder, Do: p.held},
+		{Pattern: "GET /sync/receipts", Who: ui.Recorder, Do: p.receipts},
 	}}
 }
+
+// moment is a time at the school, to the minute.
+func moment(t time.Time) string { return t.In(schema.Zone).Format("2006-01-02 15:04") }
 
 // Entry is the first page's place in the menu. conflicts counts what waits for
 // somebody to choose.
@@ -88,13 +104,13 @@ func Entry(conflicts func() int) ui.Entry {
 	return ui.Entry{ID: "front", Path: "/", Text: "front.menu", Who: ui.Signed, Count: conflicts}
 }
 
-type pages struct{ source Source }
+type pages struct{ d Deps }
 
 func (p *pages) status(r *ui.Request) (ui.Answer, error) { return p.show(r, r.NewForm(), 0) }
 
 // show is the first page; f is what was answered to the date question.
 func (p *pages) show(r *ui.Request, f *ui.Form, code int) (ui.Answer, error) {
-	st, err := p.source.State(r.Context())
+	st, err := p.d.Source.State(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +121,7 @@ func (p *pages) show(r *ui.Request, f *ui.Form, code int) (ui.Answer, error) {
 
 // standing tells the page's script what has changed.
 func (p *pages) standing(r *ui.Request) (ui.Answer, error) {
-	st, err := p.source.State(r.Context())
+	st, err := p.d.Source.State(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +129,14 @@ func (p *pages) standing(r *ui.Request) (ui.Answer, error) {
 }
 
 func (p *pages) send(*ui.Request) (ui.Answer, error) {
-	p.source.Send()
+	p.d.Source.Send()
 	return ui.See("/"), nil
 }
 
 // date takes the clerk's answer to what day it is.
 func (p *pages) date(r *ui.Request) (ui.Answer, error) {
 	f := r.Typed()
-	if err := f.Refuse("date", p.source.ConfirmDate(r.Context(), f.Value("date"))); err != nil {
+	if err := f.Refuse("date", p.d.Source.ConfirmDate(r.Context(), f.Value("date"))); err != nil {
 		return nil, err
 	}
 	if !f.OK() {

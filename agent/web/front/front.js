@@ -1,6 +1,8 @@
 // The first page stays true while it is open: it asks now and then how things
-// stand, and every second while something is being sent.
+// stand, and every second while something is being sent. Sheets are printed.
 "use strict";
+
+for (const b of document.querySelectorAll("[data-print]")) b.addEventListener("click", () => print());
 
 (() => {
   const front = document.getElementById("front");

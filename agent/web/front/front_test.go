@@ -73,7 +73,7 @@ func newSite(t *testing.T, s front.Source) *site {
 		Accounts: accounts, Secret: bytes.Repeat([]byte{7}, 32), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return at }, Today: func() schema.Date { return schema.DateAt(at) },
 		Menu:  []ui.Entry{front.Entry(func() int { return 3 })},
-		Areas: []ui.Area{sign.Area(accounts), front.Area(s)},
+		Areas: []ui.Area{sign.Area(accounts), front.Area(front.Deps{Source: s})},
 	})
 	if err != nil {
 		t.Fatal(err)

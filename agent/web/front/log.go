@@ -40,7 +40,7 @@ type logged struct {
 }
 
 func (p *pages) log(r *ui.Request) (ui.Answer, error) {
-	st, err := p.source.State(r.Context())
+	st, err := p.d.Source.State(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (p *pages) log(r *ui.Request) (ui.Answer, error) {
 
 // lines are those of the log that are at least as grave, oldest first.
 func (p *pages) lines(level string) []string {
-	all := p.source.Recent(logLines)
+	all := p.d.Source.Recent(logLines)
 	least := slices.Index(levels, level)
 	if least <= 0 {
 		return slices.Clone(all)

@@ -188,7 +188,7 @@ func ago(t, now time.Time) *text.Message {
 	d := now.Sub(t)
 	switch {
 	case days > 1:
-		return text.New("front.ago_days", "n", days, "at", t.In(schema.Zone).Format("2006-01-02 15:04"))
+		return text.New("front.ago_days", "n", days, "at", moment(t))
 	case days == 1 && d >= time.Hour:
 		return text.New("front.ago_yesterday", "at", clock(t))
 	case d >= time.Hour:
