@@ -9,6 +9,7 @@ const (
 	SheetMark   FieldNum = 4 // map by pupil id: Mark
 	SheetReason FieldNum = 5 // string: why there was no school
 	SheetNote   FieldNum = 6 // string
+	SheetWhy    FieldNum = 7 // string: why it was changed after its day was over
 )
 
 // States of a sheet.

@@ -86,6 +86,7 @@ var sheetFields = []Field{
 	{Num: SheetMark, Name: "mark", Label: label("出勤状态", "mark"), Type: TypeMark, Sub: SubPupil, Privacy: Personal},
 	{Num: SheetReason, Name: "reason", Label: label("不上课原因", "why there was no school"), Type: TypeText, Max: lineLen},
 	{Num: SheetNote, Name: "note", Label: label("备注", "note"), Type: TypeText, Max: noteLen},
+	{Num: SheetWhy, Name: "why", Label: label("过后修改的原因", "why it was changed later"), Type: TypeText, Max: lineLen},
 }
 
 var visitFields = []Field{

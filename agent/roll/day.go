@@ -1,11 +1,12 @@
 package roll
 
 import (
-	"fmt"
+	"slices"
 
+	"shangu/agent/attend"
 	"shangu/agent/roster"
 	"shangu/schema"
-	"shangu/sync/change"
+	"shangu/schema/text"
 )
 
 // Slot is one sheet of a day as an overview shows it.
@@ -13,12 +14,15 @@ type Slot struct {
 	ID     schema.SheetID
 	Due    bool // the roll is due: a school day, and a session that the class has
 	State  State
+	Begun  bool // marks were made, and the roll is not taken
 	Where  Where
 	Absent int
 }
 
 // ClassDay is a class's sheets of one day.
 type ClassDay struct {
+	Date  schema.Date
+	Kind  int // schema.DayKinds
 	Class *roster.Class
 	Roll  int
 	Slots []Slot // am, pm and, where anybody has it, eve
@@ -32,6 +36,7 @@ type Day struct {
 	Classes  []ClassDay
 	Due      int // sheets
 	Taken    int // of those that are due, no school counted in
+	Absent   int // over the sheets that were taken
 }
 
 // Day reads the sheets of a day.
@@ -40,76 +45,122 @@ func (d *Desk) Day(on schema.Date) (*Day, error) {
 	if err != nil {
 		return nil, err
 	}
-	docs, err := d.docs(on)
+	return d.day(r, on)
+}
+
+func (d *Desk) day(r *roster.Roster, on schema.Date) (*Day, error) {
+	sheets, err := d.days.Day(on)
 	if err != nil {
 		return nil, err
 	}
 	out := &Day{Date: on, Kind: r.Day(on), Sessions: []schema.Session{schema.SessionAM, schema.SessionPM}}
-	classes := r.Classes(on)
-	due := make([]map[schema.Session]bool, len(classes))
-	evening := false
-	for i, c := range classes {
-		due[i] = map[schema.Session]bool{}
-		for _, s := range r.Sessions(c.ID, on) {
-			due[i][s] = schema.SchoolDay(out.Kind)
-			evening = evening || s == schema.SessionEve
+	for _, c := range r.Classes(on) {
+		pupils, boarders := r.Size(c.ID, on)
+		cd := ClassDay{Date: on, Kind: out.Kind, Class: c, Roll: pupils}
+		for s := schema.SessionAM; s <= schema.SessionEve; s++ {
+			slot := d.slot(schema.SheetID{Date: on, Session: s, Class: c.ID}, sheets.Sheet(c.ID, s))
+			slot.Due = schema.SchoolDay(out.Kind) && pupils > 0 && (s != schema.SessionEve || boarders > 0)
+			cd.Slots = append(cd.Slots, slot)
+		}
+		out.Classes = append(out.Classes, cd)
+		if eve := cd.Slots[2]; len(out.Sessions) == 2 && (boarders > 0 || eve.State != NotTaken || eve.Begun) {
+			out.Sessions = append(out.Sessions, schema.SessionEve)
 		}
 	}
-	if evening {
-		out.Sessions = append(out.Sessions, schema.SessionEve)
-	}
-	for i, c := range classes {
-		cd := ClassDay{Class: c, Roll: len(r.Pupils(c.ID, on))}
-		for _, s := range out.Sessions {
-			id := schema.SheetID{Date: on, Session: s, Class: c.ID}
-			slot := Slot{ID: id, Due: due[i][s]}
-			if doc := docs[id.String()]; doc != nil {
-				slot.State, slot.Where = stateOf(doc), Safe
-				if d.store.Waiting(schema.KindSheet, doc.ID) {
-					slot.Where = Here
-				}
-				for _, m := range marksOf(doc) {
-					if !m.mark.Status.Present() {
-						slot.Absent++
-					}
-				}
-			}
+	for i := range out.Classes {
+		c := &out.Classes[i]
+		c.Slots = c.Slots[:len(out.Sessions)]
+		for _, slot := range c.Slots {
 			if slot.Due {
 				out.Due++
 				if slot.State != NotTaken {
 					out.Taken++
 				}
 			}
-			cd.Slots = append(cd.Slots, slot)
+			if slot.State != NotTaken {
+				out.Absent += slot.Absent
+			}
 		}
-		out.Classes = append(out.Classes, cd)
 	}
 	return out, nil
 }
 
-func (d *Desk) docs(on schema.Date) (map[string]*change.Doc, error) {
-	out := map[string]*change.Doc{}
-	for doc, err := range d.store.Docs(schema.KindSheet, on.String()+"/") {
-		if err != nil {
-			return nil, fmt.Errorf("read sheets of %v: %w", on, err)
-		}
-		if !doc.Void() {
-			out[doc.ID] = doc
+// slot is how a sheet stands; s is nil where nobody began one.
+func (d *Desk) slot(id schema.SheetID, s *attend.Sheet) Slot {
+	slot := Slot{ID: id}
+	if s == nil {
+		return slot
+	}
+	slot.State, slot.Where = state(int64(s.State), len(s.Marks) > 0), Safe
+	slot.Begun = slot.State == NotTaken
+	if d.store.Waiting(schema.KindSheet, id.String()) {
+		slot.Where = Here
+	}
+	for _, m := range s.Marks {
+		if !m.Status.Present() {
+			slot.Absent++
 		}
 	}
-	return out, nil
+	return slot
 }
 
 // Strip are the days that end with a date, the earliest first: fourteen of them
 // are a fortnight.
 func (d *Desk) Strip(last schema.Date, days int) ([]*Day, error) {
+	r, err := d.book.Open()
+	if err != nil {
+		return nil, err
+	}
 	out := make([]*Day, 0, days)
 	for on := last - schema.Date(days) + 1; on <= last; on++ {
-		day, err := d.Day(on)
+		day, err := d.day(r, on)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, day)
+	}
+	return out, nil
+}
+
+// Missing are the sheets of a strip that are due, whose day is over and that nobody
+// has taken, the latest first. Days before the first roll of the strip are left out:
+// then the school had not begun to take them here.
+func (d *Desk) Missing(strip []*Day) []Slot {
+	var out []Slot
+	first := slices.IndexFunc(strip, func(day *Day) bool { return day.Taken > 0 })
+	if first < 0 {
+		return nil
+	}
+	for _, day := range slices.Backward(strip[first:]) {
+		if day.Date >= d.today() || day.Taken == day.Due {
+			continue
+		}
+		for _, c := range day.Classes {
+			for _, s := range c.Slots {
+				if s.Due && s.State == NotTaken {
+					out = append(out, s)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Class are a class's sheets of the days that end with a date, the earliest first.
+func (d *Desk) Class(class string, last schema.Date, days int) ([]ClassDay, error) {
+	strip, err := d.Strip(last, days)
+	if err != nil {
+		return nil, err
+	}
+	var out []ClassDay
+	for _, day := range strip {
+		i := slices.IndexFunc(day.Classes, func(c ClassDay) bool { return c.Class.ID == class })
+		if i >= 0 {
+			out = append(out, day.Classes[i])
+		}
+	}
+	if len(out) == 0 {
+		return nil, text.New("roll.no_class", "class", class)
 	}
 	return out, nil
 }

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"iter"
 
+	"shangu/agent/attend"
+	"shangu/agent/leave"
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/schema"
@@ -26,6 +28,9 @@ type Store interface {
 	// Waiting reports whether the district has given no receipt yet for what was
 	// saved of a document.
 	Waiting(kind schema.Kind, id string) bool
+	// Written yields what this computer wrote into a document of this school, the
+	// earliest first, and the chain it wrote in.
+	Written(kind schema.Kind, id string) (change.ChainID, []*change.Entry, error)
 }
 
 // Saver keeps edits: agent/service's Agent, which asks for the date first.
@@ -33,15 +38,35 @@ type Saver interface {
 	Save(ctx context.Context, account string, edits []store.Edit) (store.Saved, error)
 }
 
+// Leaves says which pupils have planned leave for a session; agent/leave's Desk.
+type Leaves interface {
+	On(schema.Date, schema.Session) (map[string]*leave.Leave, error)
+}
+
+// Parts are what a Desk is made of.
+type Parts struct {
+	Store  Store
+	Saver  Saver
+	Roster *roster.Book
+	Days   *attend.Book
+	Leaves Leaves
+	Today  func() schema.Date
+}
+
 // Desk is where rolls are taken.
 type Desk struct {
-	store Store
-	saver Saver
-	book  *roster.Book
+	store  Store
+	saver  Saver
+	book   *roster.Book
+	days   *attend.Book
+	leaves Leaves
+	today  func() schema.Date
 }
 
 // NewDesk makes a Desk.
-func NewDesk(s Store, saver Saver, book *roster.Book) *Desk { return &Desk{s, saver, book} }
+func NewDesk(p Parts) *Desk {
+	return &Desk{p.Store, p.Saver, p.Roster, p.Days, p.Leaves, p.Today}
+}
 
 // State is how a sheet stands.
 type State uint8
@@ -69,7 +94,12 @@ type Row struct {
 	Pupil *roster.Pupil
 	Mark  schema.Mark // StatusPresent where none was made
 	By    string      // who made it, "" where none was
-	Gone  bool        // no longer in the class, and marked nevertheless
+	At    int64       // and when, corrected unix seconds
+	// Leave is what was planned for the pupil, as long as the roll is not taken;
+	// Expected that the mark comes from there and nobody has recorded it yet.
+	Leave    *leave.Leave
+	Expected bool
+	Gone     bool // no longer in the class, and marked nevertheless
 }
 
 // Sheet is one class's roll.
@@ -82,7 +112,10 @@ type Sheet struct {
 	Taker  string
 	Reason string // why there was no school
 	Note   string
+	Why    string // it was changed after its day was over
 	Count  Count
+	Over   bool // its day is over, and it was taken: who changes it means to
+	Early  bool // its day has not come
 }
 
 // Count is how many pupils there were of each sort.
@@ -119,24 +152,34 @@ func (d *Desk) Open(id schema.SheetID) (*Sheet, error) {
 }
 
 func (d *Desk) sheet(r *roster.Roster, id schema.SheetID, doc *change.Doc) (*Sheet, error) {
-	s := &Sheet{ID: id, Class: r.Class(id.Class)}
+	s := &Sheet{ID: id, Class: r.Class(id.Class), State: stateOf(doc), Early: id.Date > d.today()}
 	if s.Class == nil {
 		return nil, text.New("roll.no_class", "class", id.Class)
 	}
+	s.Over = s.State != NotTaken && id.Date < d.today()
+	var away map[string]*leave.Leave
+	if s.State == NotTaken {
+		var err error
+		if away, err = d.leaves.On(id.Date, id.Session); err != nil {
+			return nil, err
+		}
+	}
 	marks := marksOf(doc)
 	for _, p := range r.Pupils(id.Class, id.Date) {
-		row := Row{Pupil: p, Mark: schema.Mark{Status: schema.StatusPresent}}
+		row := Row{Pupil: p, Mark: schema.Mark{Status: schema.StatusPresent}, Leave: away[p.ID]}
 		if m, ok := marks[p.ID]; ok {
-			row.Mark, row.By = m.mark, m.by
+			row.Mark, row.By, row.At = m.mark, m.by, m.at
 			delete(marks, p.ID)
+		} else if row.Leave != nil {
+			row.Mark, row.By, row.At, row.Expected = row.Leave.Mark(), row.Leave.By, row.Leave.At, true
 		}
 		s.Rows = append(s.Rows, row)
 	}
 	s.Count.Roll = len(s.Rows)
 	// Who was marked and has left the class since is still on the sheet.
 	for _, p := range r.Everybody() {
-		if m, ok := marks[p.ID]; ok {
-			s.Rows = append(s.Rows, Row{Pupil: p, Mark: m.mark, By: m.by, Gone: true})
+		if m, ok := marks[p.ID]; ok && m.mark.Status != schema.StatusPresent {
+			s.Rows = append(s.Rows, Row{Pupil: p, Mark: m.mark, By: m.by, At: m.at, Gone: true})
 		}
 	}
 	for _, row := range s.Rows {
@@ -147,8 +190,8 @@ func (d *Desk) sheet(r *roster.Roster, id schema.SheetID, doc *change.Doc) (*She
 	if doc == nil || doc.Void() {
 		return s, nil
 	}
-	s.State = stateOf(doc)
 	s.Taker, s.Reason, s.Note = doc.Value(schema.SheetTaker).Text(), doc.Value(schema.SheetReason).Text(), doc.Value(schema.SheetNote).Text()
+	s.Why = doc.Value(schema.SheetWhy).Text()
 	if s.Where = Safe; d.store.Waiting(schema.KindSheet, id.String()) {
 		s.Where = Here
 	}
@@ -158,19 +201,22 @@ func (d *Desk) sheet(r *roster.Roster, id schema.SheetID, doc *change.Doc) (*She
 type marked struct {
 	mark schema.Mark
 	by   string
+	at   int64
 }
 
+// marksOf are the marks of a sheet. One of StatusPresent is there only while the
+// roll is not taken, and says that somebody came in spite of planned leave.
 func marksOf(doc *change.Doc) map[string]marked {
 	out := map[string]marked{}
-	if doc == nil {
+	if doc == nil || doc.Void() {
 		return out
 	}
 	for _, c := range doc.Cells {
 		if c.Key.Num != schema.SheetMark {
 			continue
 		}
-		if m, ok := schema.ParseMark(c.Value); ok && m.Status != schema.StatusPresent {
-			out[c.Key.Sub] = marked{m, c.By}
+		if m, ok := schema.ParseMark(c.Value); ok {
+			out[c.Key.Sub] = marked{m, c.By, c.At}
 		}
 	}
 	return out
@@ -180,13 +226,24 @@ func stateOf(doc *change.Doc) State {
 	if doc == nil || doc.Void() {
 		return NotTaken
 	}
-	switch n, _ := doc.Value(schema.SheetState).Int(); n {
-	case schema.SheetNoSchool:
-		return NoSchool
-	case schema.SheetTaken:
-		if len(marksOf(doc)) > 0 {
-			return Taken
+	n, _ := doc.Value(schema.SheetState).Int()
+	marked := false
+	if n == schema.SheetTaken {
+		for _, m := range marksOf(doc) {
+			marked = marked || m.mark.Status != schema.StatusPresent
 		}
+	}
+	return state(n, marked)
+}
+
+// state tells the states apart by what a sheet says of itself.
+func state(n int64, marked bool) State {
+	switch {
+	case n == schema.SheetNoSchool:
+		return NoSchool
+	case n == schema.SheetTaken && marked:
+		return Taken
+	case n == schema.SheetTaken:
 		return AllPresent
 	}
 	return NotTaken

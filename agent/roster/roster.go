@@ -197,11 +197,26 @@ func (r *Roster) Day(d schema.Date) int {
 // Threshold is a setting's number: the district's, or its default.
 func (r *Roster) Threshold(name string) int64 { return schema.Threshold(name, r.settings[name].Lookup) }
 
+// Size is how many pupils a class has on a date, and how many of them board.
+func (r *Roster) Size(class string, on schema.Date) (pupils, boarders int) {
+	seen := make(map[string]bool, len(r.in[class]))
+	for _, e := range r.in[class] {
+		if p := r.pupils[e.Pupil]; p != nil && e.On(on) && !seen[e.Pupil] {
+			seen[e.Pupil] = true
+			pupils++
+			if p.Boarder {
+				boarders++
+			}
+		}
+	}
+	return pupils, boarders
+}
+
 // Sessions are those for which a class's roll is due on a school day: the evening
 // only where the class has boarders.
 func (r *Roster) Sessions(class string, on schema.Date) []schema.Session {
 	due := []schema.Session{schema.SessionAM, schema.SessionPM}
-	if slices.ContainsFunc(r.Pupils(class, on), func(p *Pupil) bool { return p.Boarder }) {
+	if _, boarders := r.Size(class, on); boarders > 0 {
 		due = append(due, schema.SessionEve)
 	}
 	return due

@@ -8,13 +8,16 @@ import (
 	"shangu/agent/account"
 	"shangu/agent/attend"
 	"shangu/agent/card"
+	"shangu/agent/leave"
 	"shangu/agent/roll"
 	"shangu/agent/roster"
 	"shangu/agent/transfer"
 	"shangu/agent/visit"
 	"shangu/agent/watch"
+	"shangu/agent/web/day"
 	"shangu/agent/web/front"
 	"shangu/agent/web/imports"
+	leavepages "shangu/agent/web/leave"
 	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
@@ -38,6 +41,8 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 	}
 	book := roster.NewBook(a.store, secret)
 	days := attend.NewBook(a.store)
+	leaves := leave.NewDesk(a.store, a, book, a.today)
+	desk := roll.NewDesk(roll.Parts{Store: a.store, Saver: a, Roster: book, Days: days, Leaves: leaves, Today: a.today})
 	site, err := ui.New(ui.Deps{
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
@@ -51,7 +56,9 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 		Areas: []ui.Area{
 			front.Area(front.Deps{Source: s, Cards: card.NewDesk(a.store, a, book), Papers: &papers{a, book}}),
 			sign.Area(accounts),
-			sheet.Area(roll.NewDesk(a.store, a, book), book),
+			sheet.Area(desk, book),
+			day.Area(desk, book),
+			leavepages.Area(leaves, book, a.store.NewID),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
 			watchpages.Area(watch.NewDesk(a.store, a, book, days), book, a.o.Log),
 			visitpages.Area(visit.NewDesk(a.store, a, book), book),

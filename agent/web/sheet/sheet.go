@@ -1,11 +1,12 @@
-// Package sheet is the pages on which the roll is taken: the day with its classes
-// and sessions, the fortnight, and one class's sheet, which is filled in by keys.
+// Package sheet is the page on which the roll of a class is taken: by keys on a
+// computer, by taps on a phone; and how the sheet came to be what it is.
+//
+// Pages and scripts name pupils and classes by the roster's keys alone.
 package sheet
 
 import (
 	"embed"
-	"errors"
-	"html/template"
+	"time"
 
 	"shangu/agent/roll"
 	"shangu/agent/roster"
@@ -20,11 +21,11 @@ var files embed.FS
 // Area returns the pages.
 func Area(desk *roll.Desk, book *roster.Book) ui.Area {
 	p := &pages{desk, book}
-	return ui.Area{Name: "sheet", Files: files, Funcs: template.FuncMap{"path": p.path}, Routes: []ui.Route{
-		{Pattern: "GET /day", Who: ui.Recorder, Do: p.day},
-		{Pattern: "GET /day/{date}", Who: ui.Recorder, Do: p.day},
+	return ui.Area{Name: "sheet", Files: files, Routes: []ui.Route{
 		{Pattern: "GET /roll/{class}/{date}/{session}", Who: ui.Recorder, Do: p.show},
 		{Pattern: "POST /roll/{class}/{date}/{session}", Who: ui.Recorder, Do: p.save},
+		{Pattern: "GET /roll/{class}/{date}/{session}/now", Who: ui.Recorder, Do: p.now, Quiet: true},
+		{Pattern: "GET /roll/{class}/{date}/{session}/trail", Who: ui.Recorder, Do: p.trail},
 	}}
 }
 
@@ -33,73 +34,70 @@ type pages struct {
 	book *roster.Book
 }
 
-// stripDays is how many days are shown beside the day: a fortnight.
-const stripDays = 14
-
-// overview is what the page of a day shows.
-type overview struct {
-	Day   *roll.Day
-	Strip []*roll.Day
-	Kinds *schema.CodeList
+// Path is the address of a sheet.
+func Path(r *roster.Roster, id schema.SheetID) string {
+	return "/roll/" + r.Key(id.Class) + "/" + id.Date.String() + "/" + id.Session.String()
 }
 
-func (p *pages) day(r *ui.Request) (ui.Answer, error) {
-	on := r.Today
-	if s := r.PathValue("date"); s != "" {
-		var ok bool
-		if on, ok = schema.ParseDate(s); !ok {
-			return nil, text.New("page.bad_date", "date", s)
-		}
-	}
-	strip, err := p.desk.Strip(max(on, r.Today), stripDays)
-	if err != nil {
-		return nil, err
-	}
-	day, err := p.desk.Day(on)
-	if err != nil {
-		return nil, err
-	}
-	return ui.Show{Template: "sheet/day", Title: r.Say("sheet.day_title", "day", ui.Day(on, r.Lang)), Active: "day", Data: overview{day, strip, schema.DayKinds}}, nil
-}
+// Session is what a part of the day is called.
+func Session(s schema.Session) *text.Message { return text.New("sheet.session_" + s.String()) }
 
-// path is the address of a sheet.
-func (p *pages) path(id schema.SheetID) (string, error) {
-	book, err := p.book.Open()
-	if err != nil {
-		return "", err
-	}
-	return "/roll/" + book.Key(id.Class) + "/" + id.Date.String() + "/" + id.Session.String(), nil
-}
-
-func (p *pages) find(r *ui.Request) (id schema.SheetID, err error) {
+// find reads which sheet an address names.
+func (p *pages) find(r *ui.Request) (*roster.Roster, schema.SheetID, error) {
+	var id schema.SheetID
 	date, ok := schema.ParseDate(r.PathValue("date"))
 	if !ok {
-		return id, text.New("page.bad_date", "date", r.PathValue("date"))
+		return nil, id, text.New("page.bad_date", "date", r.PathValue("date"))
 	}
 	session, ok := schema.ParseSession(r.PathValue("session"))
 	if !ok {
-		return id, text.New("page.none")
+		return nil, id, text.New("page.none")
 	}
 	book, err := p.book.Open()
 	if err != nil {
-		return id, err
+		return nil, id, err
 	}
-	class := book.Class(book.ByKey(r.PathValue("class")))
-	if class == nil {
-		return id, text.New("page.none")
+	id = schema.SheetID{Date: date, Session: session, Class: book.ByKey(r.PathValue("class"))}
+	if c := book.Class(id.Class); c == nil || c.Year != date.SchoolYear() {
+		return nil, id, text.New("page.none")
 	}
-	return schema.SheetID{Date: date, Session: session, Class: class.ID}, nil
+	return book, id, nil
+}
+
+func title(r *ui.Request, c *roster.Class, id schema.SheetID) string {
+	return r.Say("sheet.title", "class", c.Name, "day", ui.Day(id.Date, r.Lang), "session", Session(id.Session))
+}
+
+// row is a pupil's line.
+type row struct {
+	Key, Name, Initials string
+	Mark                mark
+	By                  string
+	Expected, Gone      bool
 }
 
 // filled is what the page of a sheet shows.
 type filled struct {
 	Sheet    *roll.Sheet
+	Path     string
+	Class    string // key
+	Rows     []row
 	Statuses []schema.Code
 	Symptoms []schema.Code
+	Minutes  []int
+	Kinds    *schema.CodeList
+	DayKind  int // of Kinds
+	School   bool
+	Reasons  []string // message ids: why there is no school most often
 }
 
+var reasons = []string{"sheet.reason_snow", "sheet.reason_road", "sheet.reason_power", "sheet.reason_meeting", "sheet.reason_outing"}
+
+// minutes are those that a tap gives: what most pupils are late by.
+var minutes = []int{5, 10, 15, 20, 30, 45}
+
 func (p *pages) show(r *ui.Request) (ui.Answer, error) {
-	id, err := p.find(r)
+	book, id, err := p.find(r)
 	if err != nil {
 		return nil, err
 	}
@@ -107,74 +105,80 @@ func (p *pages) show(r *ui.Request) (ui.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	title := r.Say("sheet.title", "class", s.Class.Name, "day", ui.Day(id.Date, r.Lang), "session", sessionText(id.Session))
-	return ui.Show{Template: "sheet/sheet", Title: title, Active: "day", Data: filled{s, schema.Statuses.All(), schema.Symptoms.All()}}, nil
-}
-
-func sessionText(s schema.Session) *text.Message { return text.New("sheet.session_" + s.String()) }
-
-// typed is a row as the page's script sends it, by its place in the page: no
-// names or numbers of pupils stand in the script.
-type typed struct {
-	Pupil string   `json:"pupil"`
-	Was   markJSON `json:"was"`
-	Now   markJSON `json:"now"`
-}
-
-// markJSON is a schema.Mark: [status, minutes, symptom].
-type markJSON [3]int
-
-func (m markJSON) mark() schema.Mark {
-	return schema.Mark{Status: schema.Status(m[0]), Minutes: m[1], Symptom: schema.Symptom(m[2])}
-}
-
-func markOf(m schema.Mark) markJSON { return markJSON{int(m.Status), m.Minutes, int(m.Symptom)} }
-
-type wish struct {
-	Marks  []typed `json:"marks"`
-	Take   bool    `json:"take"`
-	Closed bool    `json:"closed"`
-	Reason string  `json:"reason"`
-}
-
-// standing is a sheet after a save, for the page's script.
-type standing struct {
-	State roll.State          `json:"state"`
-	Where roll.Where          `json:"where"`
-	Marks map[string]markJSON `json:"marks"`
-	Stale []string            `json:"stale,omitempty"` // pupils that somebody else has marked: nothing was saved
-	Said  string              `json:"said"`
-}
-
-func stands(r *ui.Request, s *roll.Sheet) standing {
-	out := standing{State: s.State, Where: s.Where, Marks: map[string]markJSON{}, Said: r.Say("sheet.saved_at", "time", r.Now.Format("15:04:05"))}
-	for _, row := range s.Rows {
-		out.Marks[row.Pupil.ID] = markOf(row.Mark)
+	v := filled{
+		Sheet: s, Path: Path(book, id), Class: r.PathValue("class"), Statuses: schema.Statuses.All(), Symptoms: schema.Symptoms.All(),
+		Minutes: minutes, Kinds: schema.DayKinds, DayKind: book.Day(id.Date), Reasons: reasons,
 	}
-	return out
+	v.School = schema.SchoolDay(v.DayKind)
+	for _, w := range s.Rows {
+		v.Rows = append(v.Rows, row{
+			Key: book.Key(w.Pupil.ID), Name: w.Pupil.Name, Initials: w.Pupil.Initials, Mark: markOf(w.Mark),
+			By: by(w, id.Date), Expected: w.Expected, Gone: w.Gone,
+		})
+	}
+	return ui.Show{Template: "sheet/sheet", Title: title(r, s.Class, id), Active: "day", Data: v}, nil
 }
 
-func (p *pages) save(r *ui.Request) (ui.Answer, error) {
-	id, err := p.find(r)
+// by is who made a mark and when, as short as can be.
+func by(w roll.Row, on schema.Date) string {
+	if w.By == "" {
+		return ""
+	}
+	return w.By + " " + clock(w.At, on)
+}
+
+// clock is a time: of the day itself, or with the day where it is another.
+func clock(at int64, on schema.Date) string {
+	t := time.Unix(at, 0).In(schema.Zone)
+	if schema.DateAt(t) == on {
+		return t.Format("15:04")
+	}
+	return t.Format("01-02 15:04")
+}
+
+// step is one line of a trail.
+type step struct{ Time, By, What, Was, Now string }
+
+func (p *pages) trail(r *ui.Request) (ui.Answer, error) {
+	book, id, err := p.find(r)
 	if err != nil {
 		return nil, err
 	}
-	var w wish
-	if err := r.JSON(&w); err != nil {
-		return nil, err
-	}
-	do := roll.Wish{Take: w.Take, NoSchool: w.Closed, Reason: w.Reason}
-	for _, t := range w.Marks {
-		do.Marks = append(do.Marks, roll.Typed{Pupil: t.Pupil, Was: t.Was.mark(), Now: t.Now.mark()})
-	}
-	s, err := p.desk.Save(r.Context(), r.Name(), id, do)
-	if stale, ok := errors.AsType[*roll.StaleError](err); ok {
-		out := stands(r, stale.Sheet)
-		out.Stale, out.Said = stale.Pupils, text.Of(err).In(r.Lang)
-		return ui.Reply{Value: out}, nil
-	}
+	steps, err := p.desk.Trail(id)
 	if err != nil {
 		return nil, err
 	}
-	return ui.Reply{Value: stands(r, s)}, nil
+	v := trail{Path: Path(book, id)}
+	for _, s := range steps {
+		l := step{Time: clock(s.At, id.Date), By: s.By, Was: worded(r, s.Field, s.Was), Now: worded(r, s.Field, s.Now)}
+		f, _ := schema.FieldOf(schema.KindSheet, s.Field)
+		switch {
+		case s.Pupil != nil:
+			l.What = s.Pupil.Name
+		default:
+			l.What = f.Label.In(r.Lang)
+		}
+		if s.Blind {
+			l.Was = r.Say("sheet.trail_blind")
+		}
+		v.Steps = append(v.Steps, l)
+	}
+	return ui.Show{Template: "sheet/trail", Title: r.Say("sheet.trail_title", "sheet", title(r, book.Class(id.Class), id)), Active: "day", Data: v}, nil
+}
+
+// trail is what the page of a trail shows.
+type trail struct {
+	Path  string
+	Steps []step
+}
+
+// worded is a value of a sheet as people say it: no mark is present.
+func worded(r *ui.Request, f schema.FieldNum, v schema.Value) string {
+	if !v.IsNil() {
+		return schema.Words(schema.KindSheet, f, v).In(r.Lang)
+	}
+	if f == schema.SheetMark {
+		return schema.Statuses.Label(int64(schema.StatusPresent)).In(r.Lang)
+	}
+	return "—"
 }

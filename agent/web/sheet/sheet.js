@@ -1,9 +1,10 @@
-// The roll of a class by keys. Keys are told by where they lie on the keyboard
-// (event.code), so that a Chinese input method that is switched on swallows none.
+// The roll of a class, by keys and by taps. Keys are told by where they lie on the
+// keyboard (event.code), so that a Chinese input method that is switched on swallows
+// none.
 //
 //   1-9            the status of the row
 //   digits after 2 or 3: minutes; after 4: the symptom; Enter or an arrow ends them
-//   letters        the first pupil whose name begins so in pinyin
+//   letters        the first pupil whose name begins so in pinyin; Space: the next one
 //   0, digits      the row of that number
 //   arrows, Home, End, PgUp, PgDn   another row
 //   Backspace      simply present again
@@ -11,74 +12,130 @@
 //   Enter          the roll is taken: all others are present
 "use strict";
 
-{
+if (document.getElementById("roll")) {
   const PRESENT = 1, LATE = 2, EARLY = 3, SICK = 4;
   const CAME = new Set([1, 2, 3, 8, 9]); // statuses that count as present
+  const NO_SCHOOL = 3; // of roll.State
+  const HERE = 1; // of roll.Where
   const SAVE_AFTER = 1500; // milliseconds without a key
+  const RETRY = 2000, RETRY_MOST = 20000;
   const LETTERS_FOR = 1200;
+  const LOOK_SOON = 4000, LOOK_LATE = 30000; // how often the agent is asked how the sheet stands
 
-  const table = document.getElementById("roll");
-  const rows = [...table.querySelectorAll("tr[data-pupil]")];
   const byId = (id) => document.getElementById(id);
+  const table = byId("roll"), pad = byId("pad"), state = byId("state");
+  const rows = [...table.querySelectorAll("tr[data-pupil]")];
+  const byKey = new Map(rows.map((r) => [r.dataset.pupil, r]));
+  const name = (row) => row.querySelector(".name span").textContent;
   const statusName = {}, symptomName = {};
-  for (const b of document.querySelectorAll("[data-status]")) statusName[b.dataset.status] = b.lastChild.textContent;
-  for (const li of document.querySelectorAll("[data-symptom]")) symptomName[li.dataset.symptom] = li.textContent;
+  for (const b of pad.querySelectorAll("[data-status]")) statusName[b.dataset.status] = b.lastChild.textContent;
+  for (const b of pad.querySelectorAll("[data-symptom]")) symptomName[b.dataset.symptom] = b.lastChild.textContent;
 
   const parse = (s) => s.split(",").map(Number);
   const same = (a, b) => a[0] === b[0] && a[1] === b[1] && a[2] === b[2];
   // marks are what the page shows, saved what the agent has said it keeps.
   const marks = new Map(rows.map((r) => [r, parse(r.dataset.mark)]));
   const saved = new Map(rows.map((r) => [r, parse(r.dataset.mark)]));
+  const note = byId("note");
+  let savedNote = note.value;
 
   let cursor = 0;
   let mode = ""; // "more": digits go to minutes or symptom; "row": to a row's number
   let digits = "", letters = "", lettersAt = 0;
   const done = [], undone = []; // steps: {row, was, now}
-  let timer = 0, sending = false, again = null;
+  let timer = 0, sending = null, wishes = {}, retry = RETRY;
+  let over = !byId("over").hidden, meant = false; // the day is over; its change is meant
+
+  const unsaved = (row) => !same(marks.get(row), saved.get(row));
+  const dirty = () => rows.some(unsaved) || note.value.trim() !== savedNote;
+  const shut = () => "early" in table.dataset || (over && !meant) || state.dataset.state === String(NO_SCHOOL);
+
+  const words = ([status, minutes, symptom]) => {
+    if (status === LATE || status === EARLY) return minutes ? `${minutes} ${table.dataset.minutes}` : "";
+    if (status === SICK) return symptomName[symptom] || "";
+    return "";
+  };
+  const whole = (m) => [statusName[m[0]] || String(m[0]), words(m)].filter(Boolean).join(" ");
 
   const show = (row) => {
-    const [status, minutes, symptom] = marks.get(row);
-    row.dataset.is = status;
-    row.querySelector(".mark").textContent = status === PRESENT ? "" : statusName[status] || String(status);
-    const more = row.querySelector(".more");
-    if (status === LATE || status === EARLY) more.textContent = minutes ? `${minutes} ${table.dataset.minutes}` : "";
-    else if (status === SICK) more.textContent = symptomName[symptom] || "";
-    else more.textContent = "";
-    row.classList.toggle("unsaved", !same(marks.get(row), saved.get(row)));
+    const m = marks.get(row);
+    row.dataset.is = m[0];
+    row.querySelector(".mark").textContent = m[0] === PRESENT ? "" : statusName[m[0]] || String(m[0]);
+    row.querySelector(".more").textContent = words(m);
+    row.classList.toggle("unsaved", unsaved(row));
+    if (row === rows[cursor]) whose();
+  };
+
+  // whose says on the pad which pupil the next key is for.
+  const whose = () => {
+    const row = rows[cursor];
+    if (!row) return;
+    const m = marks.get(row);
+    byId("whose").textContent = `${cursor + 1} ${name(row)} ${m[0] === PRESENT ? "" : whole(m)}`.trim();
+    for (const b of pad.querySelectorAll("[data-status]")) b.setAttribute("aria-pressed", String(m[0]) === b.dataset.status);
+    for (const b of pad.querySelectorAll("[data-minutes]")) b.setAttribute("aria-pressed", String(m[1]) === b.dataset.minutes);
+    for (const b of pad.querySelectorAll("[data-symptom]")) b.setAttribute("aria-pressed", String(m[2]) === b.dataset.symptom);
+    byId("finer-minutes").hidden = m[0] !== LATE && m[0] !== EARLY;
+    byId("finer-symptoms").hidden = m[0] !== SICK;
+    byId("leave-link").href = `${table.dataset.leave}&pupil=${row.dataset.pupil}`;
   };
 
   const count = () => {
     let present = 0, absent = 0;
+    const each = {};
     for (const row of rows) {
       if (row.classList.contains("gone")) continue;
-      if (CAME.has(marks.get(row)[0])) present++;
+      const status = marks.get(row)[0];
+      each[status] = (each[status] || 0) + 1;
+      if (CAME.has(status)) present++;
       else absent++;
     }
     byId("n-present").textContent = present;
     byId("n-absent").textContent = absent;
+    for (const tag of document.querySelectorAll("[data-count]")) {
+      const n = each[tag.dataset.count] || 0;
+      tag.hidden = n === 0;
+      tag.lastElementChild.textContent = n;
+    }
     byId("undo").disabled = done.length === 0;
     byId("redo").disabled = undone.length === 0;
+  };
+
+  const typing = (text) => {
+    byId("typing").textContent = text;
   };
 
   const go = (n) => {
     if (rows.length === 0) return;
     rows[cursor].classList.remove("cursor");
+    rows[cursor].removeAttribute("aria-current");
     cursor = Math.max(0, Math.min(rows.length - 1, n));
     rows[cursor].classList.add("cursor");
+    rows[cursor].setAttribute("aria-current", "true");
     rows[cursor].scrollIntoView({ block: "nearest" });
     mode = "";
     digits = "";
+    typing("");
+    whose();
+  };
+
+  const later = (ms) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => save({}), ms);
   };
 
   const put = (row, now) => {
     marks.set(row, now);
     show(row);
     count();
-    clearTimeout(timer);
-    timer = setTimeout(() => save({}), SAVE_AFTER);
+    later(SAVE_AFTER);
   };
 
   const mark = (row, now) => {
+    if (shut()) {
+      nudge();
+      return;
+    }
     const was = marks.get(row);
     if (same(was, now)) return;
     const last = done[done.length - 1];
@@ -88,7 +145,15 @@
     put(row, now);
   };
 
+  // nudge shows why nothing can be changed just now.
+  const nudge = () => {
+    const why = over && !meant ? byId("over") : state;
+    why.scrollIntoView({ block: "nearest" });
+    if (why === byId("over")) byId("change").focus();
+  };
+
   const step = (from, to, pick) => {
+    if (shut()) return;
     const s = from.pop();
     if (!s) return;
     to.push(s);
@@ -97,62 +162,161 @@
   };
 
   const trouble = (text) => {
-    byId("trouble").textContent = text;
-    byId("trouble").hidden = !text;
+    const box = byId("trouble");
+    if (box.textContent !== text) box.textContent = text;
+    box.hidden = !text;
   };
 
-  // save sends what is not saved yet. What is typed meanwhile goes with the next.
-  const save = async (more) => {
+  const stand = (a, own) => {
+    state.dataset.state = a.state;
+    state.dataset.where = a.where;
+    byId("closed-for").textContent = a.reason;
+    if (a.over !== over) {
+      over = a.over;
+      // Whoever has just taken a day's roll late is not asked at once whether to change it.
+      if (own) meant = true;
+      byId("over").hidden = !over || meant;
+    }
+    frame();
+    count();
+  };
+
+  // frame shows what can be done as the sheet stands.
+  const frame = () => {
+    const closed = state.dataset.state === String(NO_SCHOOL);
+    byId("close-form").hidden = closed;
+    byId("reopen-form").hidden = !closed;
+    table.classList.toggle("shut", shut());
+    pad.hidden = shut();
+    note.disabled = "early" in table.dataset || (over && !meant);
+    for (const id of ["close", "reopen"]) byId(id).disabled = note.disabled;
+  };
+
+  // take over what the agent says of a row, unless something newer was typed.
+  const settle = (row, said, sent) => {
+    row.querySelector(".by").textContent = said.by || "";
+    row.classList.toggle("expected", Boolean(said.expected));
+    const shown = marks.get(row);
+    const typed = sent ? !same(shown, sent.now) : unsaved(row);
+    if (sent || !typed) saved.set(row, said.mark);
+    if (!typed) marks.set(row, said.mark);
+    show(row);
+  };
+
+  // stale tells whose marks somebody else has changed meanwhile: theirs stand, and
+  // what was typed here is one button away.
+  const stale = (a, sent) => {
+    const list = byId("stale").querySelector("ul");
+    list.textContent = "";
+    for (const key of a.stale || []) {
+      const row = byKey.get(key), mine = marks.get(row), theirs = a.rows[key];
+      saved.set(row, theirs.mark);
+      marks.set(row, theirs.mark);
+      row.querySelector(".by").textContent = theirs.by || "";
+      show(row);
+      const li = document.createElement("li"), b = document.createElement("button");
+      li.textContent = table.dataset.other.replace("{name}", name(row)).replace("{by}", theirs.by || "").replace("{mark}", whole(theirs.mark)) + " ";
+      b.type = "button";
+      b.textContent = table.dataset.mine.replace("{mark}", whole(mine));
+      b.addEventListener("click", () => {
+        go(rows.indexOf(row));
+        mark(row, mine);
+        li.remove();
+        if (!list.children.length) byId("stale").hidden = true;
+      });
+      li.append(b);
+      list.append(li);
+    }
+    if (a.note !== savedNote && sent.note) savedNote = a.note;
+    byId("stale-said").textContent = a.said;
+    byId("stale").hidden = false;
+  };
+
+  // save sends what is not saved yet, and gives back whether all of it is. What is
+  // typed meanwhile goes with the next; wishes that did not come through stay.
+  const save = (more) => {
+    Object.assign(wishes, more);
     clearTimeout(timer);
-    if (sending) {
-      again = Object.assign(again || {}, more);
-      return;
+    if (!sending) {
+      sending = push().finally(() => {
+        sending = null;
+      });
     }
-    const changed = rows.filter((r) => !same(marks.get(r), saved.get(r)));
-    if (changed.length === 0 && Object.keys(more).length === 0) return;
-    sending = true;
-    const sent = changed.map((r) => ({ pupil: r.dataset.pupil, was: saved.get(r), now: marks.get(r) }));
-    try {
-      const a = await send(location.pathname, Object.assign({ marks: sent }, more), table.dataset.failed);
-      trouble(a.stale ? a.said : "");
-      byId("said").textContent = a.stale ? "" : a.said;
-      byId("state").dataset.state = a.state;
-      byId("state").dataset.where = a.where;
-      for (const row of rows) {
-        const m = a.marks[row.dataset.pupil];
-        if (!m) continue;
-        // What was typed while the agent answered stays.
-        const typed = !sent.some((s) => s.pupil === row.dataset.pupil && same(s.now, marks.get(row))) && !same(marks.get(row), saved.get(row));
-        saved.set(row, m);
-        if (!typed || (a.stale && a.stale.includes(row.dataset.pupil))) marks.set(row, m);
-        show(row);
+    return sending;
+  };
+
+  const push = async () => {
+    for (;;) {
+      const changed = rows.filter(unsaved);
+      const noted = note.value.trim() !== savedNote;
+      if (changed.length === 0 && !noted && Object.keys(wishes).length === 0) return true;
+      const wish = wishes;
+      wishes = {};
+      const body = Object.assign({ marks: changed.map((r) => ({ pupil: r.dataset.pupil, was: saved.get(r), now: marks.get(r) })) }, wish);
+      if (noted) body.note = { was: savedNote, now: note.value.trim() };
+      if (over && meant) Object.assign(body, { over: true, why: byId("why").value });
+      let a;
+      try {
+        a = await send(location.pathname, body, table.dataset.failed);
+      } catch (e) {
+        trouble(e.message);
+        wishes = Object.assign(wish, wishes);
+        // What the agent has understood and refused is not asked for again and again.
+        if (e.status === 0 || e.status >= 500) {
+          later(retry);
+          retry = Math.min(2 * retry, RETRY_MOST);
+        } else wishes = {};
+        return false;
       }
-      count();
-    } catch (e) {
-      trouble(e.message);
-      if (e.status === 401) location.reload();
-      else timer = setTimeout(() => save(more), 3000);
-    } finally {
-      sending = false;
-      if (again) {
-        const next = again;
-        again = null;
-        save(next);
+      retry = RETRY;
+      trouble("");
+      if (a.wrong) {
+        stale(a, body);
+        stand(a, true);
+        continue; // the rest of what was typed, without the wish
       }
+      byId("stale").hidden = true;
+      byId("said").textContent = a.said;
+      if (noted) savedNote = body.note.now;
+      const sent = new Map(body.marks.map((m) => [m.pupil, m]));
+      for (const key of Object.keys(a.rows)) {
+        const row = byKey.get(key);
+        if (row) settle(row, a.rows[key], sent.get(key));
+      }
+      stand(a, true);
+      look(LOOK_SOON);
     }
+  };
+
+  // look asks now and then how the sheet stands: whether the district has it, and
+  // what others have marked.
+  let looking = 0;
+  const look = (ms) => {
+    clearTimeout(looking);
+    looking = setTimeout(async () => {
+      if (document.visibilityState === "visible" && !sending) {
+        const a = await poll(`${location.pathname}/now`);
+        if (a && !sending) {
+          for (const key of Object.keys(a.rows)) {
+            const row = byKey.get(key);
+            if (row && !unsaved(row)) settle(row, a.rows[key]);
+          }
+          if (note.value.trim() === savedNote && document.activeElement !== note) note.value = savedNote = a.note;
+          stand(a, false);
+        }
+      }
+      look(state.dataset.where === String(HERE) ? LOOK_SOON : LOOK_LATE);
+    }, ms);
   };
 
   const digit = (n) => {
     const row = rows[cursor];
     if (mode === "row") {
-      digits += n;
-      const at = Number(digits);
-      const kept = digits;
-      if (at >= 1 && at <= rows.length) {
-        go(at - 1);
-        mode = "row";
-        digits = kept;
-      }
+      const kept = digits + n, at = Number(kept);
+      if (at >= 1 && at <= rows.length) go(at - 1);
+      mode = "row";
+      digits = kept;
+      typing(`${table.dataset.row} ${kept}`);
       return;
     }
     const now = marks.get(row);
@@ -168,6 +332,7 @@
     if (n === 0) {
       mode = "row";
       digits = "";
+      typing(`${table.dataset.row} …`);
       return;
     }
     mark(row, now[0] === n ? now : [n, 0, 0]);
@@ -177,12 +342,30 @@
     }
   };
 
+  const matches = () => rows.filter((r) => letters && r.dataset.initials.startsWith(letters));
   const letter = (c) => {
     const now = performance.now();
     letters = now - lettersAt < LETTERS_FOR ? letters + c : c;
     lettersAt = now;
-    const at = rows.findIndex((r) => r.dataset.initials.startsWith(letters));
-    if (at >= 0) go(at);
+    mode = "";
+    const [first] = matches();
+    if (first) go(rows.indexOf(first));
+    typing(letters);
+  };
+  // next goes to the next pupil of the same initials.
+  const next = () => {
+    const all = matches();
+    if (all.length === 0) {
+      go(cursor + 1);
+      return;
+    }
+    go(rows.indexOf(all[(all.indexOf(rows[cursor]) + 1) % all.length]));
+    typing(letters);
+  };
+
+  const take = () => {
+    if (shut()) nudge();
+    else save({ take: true });
   };
 
   const keys = {
@@ -192,6 +375,7 @@
     End: () => go(rows.length - 1),
     PageDown: () => go(cursor + 10),
     PageUp: () => go(cursor - 10),
+    Space: next,
     Backspace: () => {
       mode = "";
       mark(rows[cursor], [PRESENT, 0, 0]);
@@ -200,13 +384,18 @@
     Escape: () => go(cursor),
     Enter: () => {
       if (mode) go(cursor);
-      else save({ take: true });
+      else take();
     },
     NumpadEnter: () => keys.Enter(),
   };
+  // Whom keys by themselves are in the way switches them off; the pad does it all.
+  const on = byId("keys");
+  on.checked = localStorage.getItem("roll-keys") !== "off";
+  on.addEventListener("change", () => localStorage.setItem("roll-keys", on.checked ? "on" : "off"));
 
   document.addEventListener("keydown", (e) => {
-    if (rows.length === 0 || e.altKey || e.metaKey || e.target.closest("input, select, textarea")) return;
+    if (rows.length === 0 || unlocking || !on.checked || e.altKey || e.metaKey) return;
+    if (e.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
     if (e.ctrlKey) {
       if (e.code === "KeyZ") step(done, undone, "was");
       else if (e.code === "KeyY") step(undone, done, "now");
@@ -215,34 +404,78 @@
       return;
     }
     const d = /^(?:Digit|Numpad)([0-9])$/.exec(e.code), l = /^Key([A-Z])$/.exec(e.code);
+    if (!l) lettersAt = -LETTERS_FOR; // the next letter begins another name
+    // What has the focus keeps the keys that press it.
+    const press = e.code === "Enter" || e.code === "NumpadEnter" || e.code === "Space";
     if (d) digit(Number(d[1]));
     else if (l) letter(l[1].toLowerCase());
-    // A focused button or link keeps Enter for itself.
-    else if (keys[e.code] && !((e.code === "Enter" || e.code === "NumpadEnter") && e.target.closest("button, a"))) keys[e.code]();
-    else return;
+    else if (keys[e.code] && !(press && e.target.closest("button, a, summary, input"))) {
+      if (!e.repeat || !press) keys[e.code]();
+    } else return;
     e.preventDefault();
   });
 
-  for (const row of rows) row.addEventListener("click", () => go(rows.indexOf(row)));
-  for (const b of document.querySelectorAll("[data-status]")) {
-    b.addEventListener("click", () => {
-      mode = "";
-      digit(Number(b.dataset.status));
-      b.blur();
+  for (const row of rows) {
+    row.addEventListener("click", () => {
+      go(rows.indexOf(row));
+      pad.classList.add("picking");
+      row.scrollIntoView({ block: "nearest" });
     });
   }
-  byId("take").addEventListener("click", () => save({ take: true }));
-  byId("undo").addEventListener("click", () => step(done, undone, "was"));
-  byId("redo").addEventListener("click", () => step(undone, done, "now"));
-  // Whoever leaves the page takes nothing with him that is not saved.
-  addEventListener("beforeunload", (e) => {
-    if (rows.some((r) => !same(marks.get(r), saved.get(r)))) {
-      save({});
-      e.preventDefault();
-    }
+  byId("fold").addEventListener("click", () => pad.classList.remove("picking"));
+  // A pressed button must not keep Enter for itself; whoever came to it by keyboard
+  // stays there.
+  const press = (b, f) => b.addEventListener("click", (e) => {
+    f(b);
+    if (e.detail > 0) b.blur();
   });
+  for (const b of pad.querySelectorAll("[data-status]")) {
+    press(b, () => {
+      mode = "";
+      digit(Number(b.dataset.status));
+    });
+  }
+  const finer = (f) => (b) => {
+    mode = "";
+    mark(rows[cursor], f(b, marks.get(rows[cursor])[0]));
+    pad.classList.remove("picking");
+  };
+  for (const b of pad.querySelectorAll("[data-minutes]")) press(b, finer((b, status) => [status, Number(b.dataset.minutes), 0]));
+  for (const b of pad.querySelectorAll("[data-symptom]")) press(b, finer((b) => [SICK, 0, Number(b.dataset.symptom)]));
+  press(byId("take"), take);
+  press(byId("undo"), () => step(done, undone, "was"));
+  press(byId("redo"), () => step(undone, done, "now"));
+
+  byId("change").addEventListener("click", () => {
+    meant = true;
+    byId("change").hidden = true;
+    frame();
+    count();
+  });
+  byId("close").addEventListener("click", () => save({ closed: true, reason: byId("reason").value }));
+  byId("reopen").addEventListener("click", () => save({ reopen: true }));
+  note.addEventListener("input", () => later(SAVE_AFTER));
+
+  // Whoever goes to another page takes nothing along that is not saved.
+  document.addEventListener("click", async (e) => {
+    const a = e.target.closest("a[href]");
+    if (!a || e.defaultPrevented || e.ctrlKey || e.shiftKey || !dirty()) return;
+    e.preventDefault();
+    if (await save({})) location.href = a.href;
+  });
+  addEventListener("beforeunload", (e) => {
+    if (!dirty()) return;
+    save({});
+    e.preventDefault();
+    e.returnValue = "";
+  });
+  // Back from another page, what is saved is shown and not what was once loaded.
+  addEventListener("pageshow", () => look(0));
+  addEventListener("focus", () => look(0));
+  document.addEventListener("visibilitychange", () => look(0));
 
   rows.forEach(show);
-  count();
   go(0);
+  frame();
+  count();
 }
