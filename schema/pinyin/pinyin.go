@@ -1,56 +1,82 @@
 // Package pinyin orders names as a Chinese reader expects and finds them by the
 // initials that a clerk types: 张小明 comes after 李四 and is found by "zxm".
 //
-// Order and readings are those of the Unicode collation for Chinese
-// (golang.org/x/text/collate); surnames that are read otherwise than the same
-// character elsewhere are put right here. It imports nothing of ours.
+// Order and readings are those of the Unicode collation for Chinese, kept as a list of
+// characters: the collation's own tables would be a twentieth of the agent. Surnames
+// that are read otherwise than the same character elsewhere are put right here. It
+// imports nothing of ours.
 package pinyin
 
 import (
-	"bytes"
+	_ "embed"
 	"slices"
 	"strings"
 	"sync"
 	"unicode"
-
-	"golang.org/x/text/collate"
-	"golang.org/x/text/language"
 )
 
-// letters and the characters that each begins with in the collation's order.
-const (
-	letters = "abcdefghjklmnopqrstwxyz"
-	firsts  = "阿八嚓哒妸发旮哈讥咔垃妈拏噢妑七呥仨它穵夕丫帀"
-	last    = "蓙" // the last character that has a reading
-)
+// list is every character that has a reading, in the order of the readings, one line
+// for each first letter.
+//
+//go:embed order.txt
+var list string
 
-// order is the collation. A Collator holds buffers, so one caller at a time.
+// letters are the first letters of the lines of list: no reading begins with i, u or v.
+const letters = "abcdefghjklmnopqrstwxyz"
+
+// order is where a character stands in list.
 type order struct {
-	mu     sync.Mutex
-	c      *collate.Collator
-	buf    collate.Buffer
-	firsts [][]byte // keys of the characters in firsts
-	last   []byte
+	place  [1 << 16]uint16 // 1 is the first; 0: in no line. All that are lie in the first plane
+	starts []uint16 // of each letter
 }
 
 var chinese = sync.OnceValue(func() *order {
-	o := &order{c: collate.New(language.Chinese)}
-	for _, r := range firsts {
-		o.firsts = append(o.firsts, o.key(string(r)))
+	o := &order{}
+	at := uint16(1)
+	for line := range strings.Lines(list) {
+		o.starts = append(o.starts, at)
+		for _, r := range strings.TrimSuffix(line, "\n") {
+			o.place[r] = at
+			at++
+		}
 	}
-	o.last = o.key(last)
 	return o
 })
 
-func (o *order) key(s string) []byte {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	defer o.buf.Reset()
-	return slices.Clone(o.c.KeyFromString(&o.buf, s))
+func (o *order) find(r rune) (place uint16, ok bool) {
+	if int(r) >= len(o.place) {
+		return 0, false
+	}
+	return o.place[r], o.place[r] != 0
 }
 
+// Sorts of characters, in the order in which names list them.
+const (
+	latin = iota + 1
+	foreign
+	read
+	unread
+)
+
 // Key is a name's place in the order: names stand as the bytes of their keys do.
-func Key(name string) []byte { return chinese().key(asRead(name)) }
+func Key(name string) []byte {
+	o := chinese()
+	var b []byte
+	for _, r := range asRead(name) {
+		place, ok := o.find(r)
+		switch {
+		case r < unicode.MaxASCII:
+			b = append(b, latin, byte(unicode.ToLower(r)))
+		case ok:
+			b = append(b, read, byte(place>>8), byte(place))
+		case unicode.Is(unicode.Han, r):
+			b = append(b, unread, byte(r>>16), byte(r>>8), byte(r))
+		default:
+			b = append(b, foreign, byte(r>>16), byte(r>>8), byte(r))
+		}
+	}
+	return append(append(b, 0), name...)
+}
 
 // Initials are the first letters of a name's characters, in lower case: "zxm" for
 // 张小明. Latin letters and digits stand for themselves; what has no reading is
@@ -75,16 +101,13 @@ func Initials(name string) string {
 
 // initial is 0 for a character whose reading is not known.
 func (o *order) initial(r rune) byte {
-	k := o.key(string(r))
-	if bytes.Compare(k, o.last) > 0 {
+	place, ok := o.find(r)
+	if !ok {
 		return 0
 	}
-	i, found := slices.BinarySearchFunc(o.firsts, k, bytes.Compare)
+	i, found := slices.BinarySearch(o.starts, place)
 	if !found {
 		i--
-	}
-	if i < 0 {
-		return 0
 	}
 	return letters[i]
 }
