@@ -64,25 +64,11 @@ func (s *source) Send() {
 	})
 }
 
-// State is Status for the page.
+// State is Standing, and what the page itself has begun.
 func (s *source) State(ctx context.Context) (front.State, error) {
-	st, err := s.Status(ctx)
+	out, err := s.Standing(ctx)
 	if err != nil {
 		return front.State{}, err
-	}
-	out := s.standing(st)
-	if st.School != "" {
-		d, err := s.store.Doc(schema.DistrictScope, schema.KindSchool, st.School)
-		if err != nil && !errors.Is(err, store.ErrDiskFull) {
-			return front.State{}, err
-		}
-		out.Name = d.Value(schema.SchoolName).Text()
-	}
-	if q := s.clock.question(); q.Ask && st.School != "" {
-		out.Ask = &front.DateAsk{Date: q.Proposal, Why: text.Parse(q.Why)}
-	}
-	for _, n := range st.Notices {
-		out.Notices = append(out.Notices, front.Notice{Level: n.Level, Text: text.Parse(n.Text)})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,8 +79,31 @@ func (s *source) State(ctx context.Context) (front.State, error) {
 	return out, nil
 }
 
+// Standing is Status as the first page says it.
+func (a *Agent) Standing(ctx context.Context) (front.State, error) {
+	st, err := a.Status(ctx)
+	if err != nil {
+		return front.State{}, err
+	}
+	out := a.standing(st)
+	if st.School != "" {
+		d, err := a.store.Doc(schema.DistrictScope, schema.KindSchool, st.School)
+		if err != nil && !errors.Is(err, store.ErrDiskFull) {
+			return front.State{}, err
+		}
+		out.Name = d.Value(schema.SchoolName).Text()
+	}
+	if q := a.clock.question(); q.Ask && st.School != "" {
+		out.Ask = &front.DateAsk{Date: q.Proposal, Why: text.Parse(q.Why)}
+	}
+	for _, n := range st.Notices {
+		out.Notices = append(out.Notices, front.Notice{Level: n.Level, Text: text.Parse(n.Text)})
+	}
+	return out, nil
+}
+
 // standing is what a Status says without being asked for more.
-func (s *source) standing(st Status) front.State {
+func (a *Agent) standing(st Status) front.State {
 	out := front.State{
 		School: st.School, Device: st.Device, Version: st.Version, Hubs: st.Hubs,
 		Pending: st.Pending, Safe: st.Safe, Docs: st.Docs, Conflicts: st.Conflicts, Quarantined: st.Quarantined,

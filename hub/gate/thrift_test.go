@@ -133,7 +133,7 @@ func (s *thrifty) told(id string) (inStatus, onPage bool) {
 	for _, n := range s.status().Notices {
 		inStatus = inStatus || text.Parse(n.Text).ID() == id
 	}
-	page, err := s.State(s.t.Context())
+	page, err := s.Standing(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func (s *thrifty) told(id string) (inStatus, onPage bool) {
 // shows is the school's name as its page has it.
 func (s *thrifty) shows() string {
 	s.t.Helper()
-	page, err := s.State(s.t.Context())
+	page, err := s.Standing(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestMonthOfThrift(t *testing.T) {
 	spend("link.data_share")
 	silent("the day's share used up")
 	// Neither a restart nor a kill, after which the file is as the last session left it, starts a new count.
-	if page, err := s.State(t.Context()); err != nil || !page.Share || page.Budget {
+	if page, err := s.Standing(t.Context()); err != nil || !page.Share || page.Budget {
 		t.Errorf("the page's headline is that of share %v, budget %v: %v", page.Share, page.Budget, err)
 	}
 	was := s.status().Data
