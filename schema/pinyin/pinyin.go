@@ -27,7 +27,7 @@ const letters = "abcdefghjklmnopqrstwxyz"
 // order is where a character stands in list.
 type order struct {
 	place  [1 << 16]uint16 // 1 is the first; 0: in no line. All that are lie in the first plane
-	starts []uint16 // of each letter
+	starts []uint16        // of each letter
 }
 
 var chinese = sync.OnceValue(func() *order {
