@@ -47,7 +47,7 @@ func needBrowser(t *testing.T) {
 	}
 	starting.Do(func() {
 		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-			chromedp.Flag("ignore-certificate-errors", true))
+			chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("lang", "zh-CN"), chromedp.Env("LANGUAGE=zh_CN"))
 		ctx, stop1 := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, stop2 := chromedp.NewContext(ctx)
 		closeBrowser = func() { stop2(); stop1() }
