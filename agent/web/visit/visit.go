@@ -112,8 +112,12 @@ func stateName(s visit.State) string {
 // month is the visits of one month.
 type month struct {
 	First schema.Date
+	Name  string // in the reader's words
 	Lines []line
 }
+
+// Year is the year that the month lies in.
+func (m month) Year() int { y, _, _ := m.First.Parts(); return y }
 
 // bond is an agreement and how long ago a visit under it was last confirmed.
 type bond struct {
@@ -171,7 +175,7 @@ func (p *pages) list(r *ui.Request) (ui.Answer, error) {
 		y, m, _ := v.Date.Parts()
 		first := schema.DateOf(y, m, 1)
 		if n := len(d.Months); n == 0 || d.Months[n-1].First != first {
-			d.Months = append(d.Months, month{First: first})
+			d.Months = append(d.Months, month{First: first, Name: r.Say("page.month" + strconv.Itoa(m))})
 		}
 		at := &d.Months[len(d.Months)-1]
 		at.Lines = append(at.Lines, p.line(book, v))
