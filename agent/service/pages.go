@@ -11,6 +11,7 @@ import (
 	"shangu/agent/leave"
 	"shangu/agent/roll"
 	"shangu/agent/roster"
+	"shangu/agent/training"
 	"shangu/agent/transfer"
 	"shangu/agent/visit"
 	"shangu/agent/watch"
@@ -21,6 +22,7 @@ import (
 	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
+	trainingpages "shangu/agent/web/training"
 	"shangu/agent/web/ui"
 	visitpages "shangu/agent/web/visit"
 	watchpages "shangu/agent/web/watch"
@@ -43,11 +45,13 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 	days := attend.NewBook(a.store)
 	leaves := leave.NewDesk(a.store, a, book, a.today)
 	desk := roll.NewDesk(roll.Parts{Store: a.store, Saver: a, Roster: book, Days: days, Leaves: leaves, Today: a.today})
+	visits := visit.NewDesk(a.store, a, book)
 	site, err := ui.New(ui.Deps{
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
 			{ID: "day", Path: "/day", Text: "sheet.menu", Who: ui.Recorder},
 			{ID: "visits", Path: visitpages.Path, Text: "visit.menu", Who: ui.Signed},
+			{ID: "training", Path: trainingpages.Path, Text: "training.menu", Who: ui.Recorder},
 			{ID: "watch", Path: "/watch", Text: "watch.menu", Who: ui.Recorder},
 			{ID: "roster", Path: "/roster", Text: "roster.menu", Who: ui.Recorder},
 			front.Entry(s.conflicts),
@@ -63,6 +67,8 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			watchpages.Area(watch.NewDesk(a.store, a, book, days), book, a.o.Log),
 			visitpages.Area(visit.NewDesk(a.store, a, book), book),
 			imports.Area(a.store, a),
+			visitpages.Area(visits, book),
+			trainingpages.Area(training.NewDesk(a.store, a, visits, book), book),
 		},
 	})
 	if err != nil {

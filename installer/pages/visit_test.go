@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -19,6 +20,18 @@ func (b *tab) reach(name string) {
 		b.Press(kb.Tab)
 	}
 	b.t.Fatalf("%s is not reached by the keyboard\n%s", name, b.where())
+}
+
+// enter presses Enter as a keyboard does: where a script has taken the key, the
+// character does not follow. Press sends both whatever happens.
+func (b *tab) enter() {
+	b.t.Helper()
+	for _, p := range []input.DispatchKeyEventParams{
+		{Type: input.DispatchKeyEventTypeRawKeyDown}, {Type: input.DispatchKeyEventTypeChar, Text: "\r"}, {Type: input.DispatchKeyEventTypeKeyUp},
+	} {
+		p.Key, p.Code, p.WindowsVirtualKeyCode = "Enter", "Enter", 13
+		call(b, "press Enter", input.DispatchKeyEvent, p)
+	}
 }
 
 // A visit is written down by keyboard alone, with a slip in it first; it gets a code
@@ -53,7 +66,7 @@ func TestVisits(t *testing.T) {
 	d.Type("[name=hours]", "１．５")
 	d.Click("#f-teachers .filter")
 	d.Press(Eval[string](d.tab, `document.querySelector("#f-teachers li").dataset.find`))
-	d.Press("\r")
+	d.enter()
 	if n := Eval[int](d.tab, `document.querySelectorAll("#f-teachers input:checked").length`); n != 1 {
 		t.Errorf("%d teachers chosen by initials and Enter", n)
 	}
