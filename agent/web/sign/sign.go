@@ -58,7 +58,7 @@ func (p *pages) ask(r *ui.Request, f *ui.Form, code int) ui.Answer {
 			t.Chosen = &list[i]
 		}
 	}
-	return ui.Show{Template: "sign/sign", Title: r.Say("sign.title"), Data: t, Code: code}
+	return ui.Show{Template: "sign/sign", Active: "sign", Title: r.Say("sign.title"), Data: t, Code: code}
 }
 
 func (p *pages) enter(r *ui.Request) (ui.Answer, error) {
@@ -103,7 +103,7 @@ func (p *pages) start(r *ui.Request) (ui.Answer, error) {
 	if len(p.accounts.List()) > 0 {
 		return ui.See(ui.SignPath), nil
 	}
-	return ui.Show{Template: "sign/start", Title: r.Say("sign.start_title"), Data: r.NewForm()}, nil
+	return ui.Show{Template: "sign/start", Active: "sign", Title: r.Say("sign.start_title"), Data: r.NewForm()}, nil
 }
 
 func (p *pages) first(r *ui.Request) (ui.Answer, error) {
@@ -127,5 +127,5 @@ func (p *pages) first(r *ui.Request) (ui.Answer, error) {
 			return nil, err
 		}
 	}
-	return ui.Show{Template: "sign/start", Title: r.Say("sign.start_title"), Data: f, Code: 422}, nil
+	return ui.Show{Template: "sign/start", Active: "sign", Title: r.Say("sign.start_title"), Data: f, Code: 422}, nil
 }
