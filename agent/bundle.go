@@ -2,21 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"shangu/agent/intake"
 	"shangu/agent/service"
+	"shangu/agent/stick"
 	"shangu/installer/host/cli"
 	"shangu/schema/text"
-	"shangu/sync/bundle"
-	"shangu/sync/disk"
-	"shangu/sync/frame"
 )
 
 func bundleCommand() *cobra.Command {
@@ -33,7 +28,9 @@ func exportBundleCommand() *cobra.Command {
 			var made service.Bundled
 			err := d.ExportBundle(ctx, func(b service.Bundled, r io.Reader) error {
 				made = b
-				return putBundle(args[0], &made, r)
+				var err error
+				made.File, err = stick.Put(args[0], b.Name, b.Bytes, r)
+				return err
 			})
 			if err != nil {
 				return err
@@ -50,27 +47,6 @@ func exportBundleCommand() *cobra.Command {
 		})
 	}
 	return cmd
-}
-
-// putBundle writes a bundle to a stick, and then takes away the older ones that
-// it replaces.
-func putBundle(arg string, b *service.Bundled, r io.Reader) error {
-	path, folder := bundle.Place(arg, b.Name)
-	b.File = path
-	err := bundle.Put(disk.OS, path, func(w io.Writer) error {
-		n, err := io.Copy(w, r)
-		if err == nil && n != b.Bytes {
-			err = text.New("agent.bad_answer")
-		}
-		return err
-	})
-	if err != nil || !folder {
-		return err
-	}
-	if err := bundle.Sweep(disk.OS, filepath.Dir(path), b.Name); err != nil {
-		return text.Wrap(err, "agent.bundle_not_swept", "file", path, "cause", err)
-	}
-	return nil
 }
 
 func importBundleCommand() *cobra.Command {
@@ -118,33 +94,15 @@ func sayReturned(w io.Writer, r service.Returned) {
 // replies finds the replies for this machine in a folder, oldest first; a file
 // is taken as it is.
 func replies(ctx context.Context, d door, arg string) ([]string, error) {
-	if st, err := os.Stat(arg); err != nil || !st.IsDir() {
-		return []string{arg}, nil
-	}
-	names, err := disk.OS.List(arg)
-	if err != nil {
-		return nil, text.Wrap(err, "intake.unreadable", "file", arg, "cause", err)
-	}
 	s, err := d.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	device, err1 := hex.DecodeString(s.Device)
-	epoch, err2 := hex.DecodeString(s.Epoch)
-	if err1 != nil || err2 != nil || len(device) != 16 || len(epoch) != 16 {
+	own, ok := s.Replies()
+	if !ok {
 		return nil, text.New("agent.bad_answer")
 	}
-	own := bundle.NameOf(bundle.Down, s.School, frame.ChainOf([16]byte(device), [16]byte(epoch)), 0)
-	var out []string
-	for _, f := range bundle.Pick(names, bundle.Down) {
-		if n, _ := bundle.ParseName(f); n.School == own.School && n.Chain == own.Chain {
-			out = append(out, filepath.Join(arg, f))
-		}
-	}
-	if len(out) == 0 {
-		return nil, text.New("agent.bundle_no_reply", "dir", arg)
-	}
-	return out, nil
+	return stick.Replies(arg, own)
 }
 
 func importReply(ctx context.Context, d door, name string) (r service.Returned, err error) {

@@ -58,7 +58,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 		},
 		Light: s.light,
 		Areas: []ui.Area{
-			front.Area(front.Deps{Source: s, Cards: card.NewDesk(a.store, a, book), Papers: &papers{a, book}}),
+			front.Area(front.Deps{Source: s, Cards: card.NewDesk(a.store, a, book), Papers: &papers{a, book}, Sticks: sticks{a}}),
 			sign.Area(accounts),
 			sheet.Area(desk, book),
 			day.Area(desk, book),

@@ -14,14 +14,14 @@ import (
 
 // last is what the last session came to.
 type last struct {
-	At     int64  `json:"at"`     // unix seconds of the last session that settled everything, by the hub's clock
-	Error  string `json:"error"`  // why the last one failed, as schema/text codes it; "" if it did not
-	Offset int64  `json:"offset"` // seconds by which this machine's clock is behind the hub's
-	Stick  stick  `json:"stick,omitzero"`
+	At     int64   `json:"at"`     // unix seconds of the last session that settled everything, by the hub's clock
+	Error  string  `json:"error"`  // why the last one failed, as schema/text codes it; "" if it did not
+	Offset int64   `json:"offset"` // seconds by which this machine's clock is behind the hub's
+	Stick  carried `json:"stick,omitzero"`
 }
 
-// stick is how sticks went since the last session over a link, in unix seconds.
-type stick struct {
+// carried is how sticks went since the last session over a link, in unix seconds.
+type carried struct {
 	Made   int64  `json:"made"`   // when the last bundle was exported, 0 if never
 	Taken  int64  `json:"taken"`  // when the last reply was imported, 0 if never
 	Told   int64  `json:"told"`   // when the hub wrote that reply
@@ -185,7 +185,7 @@ func (a *Agent) note(r session.Report, err error) {
 		a.store.SetFailure(explain(err).ID())
 		a.o.Log.Warn("session failed", "err", err.Error(), "requests", r.Requests, "pushed", r.Pushed, "pulled", r.Pulled)
 	} else {
-		n.At, n.Stick = r.HubTime, stick{}
+		n.At, n.Stick = r.HubTime, carried{}
 		a.store.SetFailure("")
 		a.o.Log.Info("session", "requests", r.Requests, "pushed", r.Pushed, "pulled", r.Pulled,
 			"repaired", r.Repaired, "rewound", r.Rewound, "rechain", r.Rechain)

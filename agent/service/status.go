@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"time"
+
+	"shangu/sync/bundle"
+	"shangu/sync/frame"
 )
 
 // Status is where an agent stands. CONTRACT.md names its fields; last_error is
@@ -30,6 +33,17 @@ type Status struct {
 	Rebuilt     string         `json:"rebuilt,omitempty"` // why the documents were rebuilt at this start
 	Days        Days           `json:"days"`
 	Notices     []Notice       `json:"notices"` // gravest first; text as a code, as in LastError
+}
+
+// Replies is what the district's replies to this machine are called, but for their
+// number; ok is false where the status is none of an agent.
+func (s Status) Replies() (own bundle.Name, ok bool) {
+	device, err1 := hex.DecodeString(s.Device)
+	epoch, err2 := hex.DecodeString(s.Epoch)
+	if err1 != nil || err2 != nil || len(device) != 16 || len(epoch) != 16 {
+		return own, false
+	}
+	return bundle.NameOf(bundle.Down, s.School, frame.ChainOf([16]byte(device), [16]byte(epoch)), 0), true
 }
 
 // Days says of which days all records are safe at the district.

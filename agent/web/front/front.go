@@ -76,11 +76,12 @@ type Deps struct {
 	Source Source
 	Cards  Cards
 	Papers Papers
+	Sticks Sticks
 }
 
 // Area returns the pages.
 func Area(d Deps) ui.Area {
-	p := &pages{d}
+	p := &pages{d: d}
 	return ui.Area{Name: "front", Files: files, Funcs: template.FuncMap{"frontTime": moment, "cardSide": newSide}, Routes: []ui.Route{
 		{Pattern: "GET /{$}", Do: p.status},
 		{Pattern: "POST /date", Do: p.date},
@@ -92,6 +93,9 @@ func Area(d Deps) ui.Area {
 		{Pattern: "POST /sync/cards", Who: ui.Recorder, Do: p.settle},
 		{Pattern: "GET /sync/quarantine", Who: ui.Recorder, Do: p.held},
 		{Pattern: "GET /sync/receipts", Who: ui.Recorder, Do: p.receipts},
+		{Pattern: "GET /sync/stick", Who: ui.Signed, Do: p.stick},
+		{Pattern: "POST /sync/stick/out", Who: ui.Signed, Do: p.export},
+		{Pattern: "POST /sync/stick/in", Who: ui.Signed, Do: p.reply},
 	}}
 }
 
@@ -104,7 +108,10 @@ func Entry(conflicts func() int) ui.Entry {
 	return ui.Entry{ID: "front", Path: "/", Text: "front.menu", Who: ui.Signed, Count: conflicts}
 }
 
-type pages struct{ d Deps }
+type pages struct {
+	d    Deps
+	trip trip
+}
 
 func (p *pages) status(r *ui.Request) (ui.Answer, error) { return p.show(r, r.NewForm(), 0) }
 

@@ -120,7 +120,7 @@ func headline(st State) (head, detail *text.Message) {
 	case len(st.Hubs) == 0:
 		return text.New("agent.head_not_enrolled"), text.New("front.not_enrolled")
 	case st.Revoked:
-		return text.New("agent.head_revoked"), st.LastError
+		return text.New("agent.head_revoked"), text.New("front.revoked")
 	case st.DiskLow:
 		return text.New("front.head_disk"), st.LastError
 	case st.Budget && st.Pending == 0:
