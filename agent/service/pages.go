@@ -65,7 +65,6 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			leavepages.Area(leaves, book, a.store.NewID),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
 			watchpages.Area(watch.NewDesk(a.store, a, book, days), book, a.o.Log),
-			visitpages.Area(visit.NewDesk(a.store, a, book), book),
 			imports.Area(a.store, a),
 			visitpages.Area(visits, book),
 			trainingpages.Area(training.NewDesk(a.store, a, visits, book), book),
