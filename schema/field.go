@@ -229,6 +229,8 @@ const (
 	ReportClass  FieldNum = 5 // map by class id: bin, the figures of its pupils
 	ReportBase   FieldNum = 6 // bin: digest of the report that a correction sheet corrects
 	ReportReason FieldNum = 7 // string: why there is a correction sheet
+	ReportSchool FieldNum = 8 // bin: figures of the school: visits, training, cases
+	ReportTrace  FieldNum = 9 // list of [pupil, sheet, status, by, at]: who wrote into sheets since the report, as far as was known
 )
 
 // Field numbers of conflict cards. Only the hub writes them, but for Settled

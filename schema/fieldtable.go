@@ -277,6 +277,8 @@ var reportFields = []Field{
 	{Num: ReportClass, Name: "class", Label: label("班级数据", "figures of a class"), Type: TypeBin, Max: MaxValue, Sub: SubClass, Privacy: Personal},
 	{Num: ReportBase, Name: "base", Label: label("更正所据的校验值", "digest of the report that it corrects"), Type: TypeBin, Max: 32},
 	{Num: ReportReason, Name: "reason", Label: label("更正原因", "reason for the correction"), Type: TypeText, Max: lineLen},
+	{Num: ReportSchool, Name: "school", Label: label("学校数据", "figures of the school"), Type: TypeBin, Max: 200},
+	{Num: ReportTrace, Name: "trace", Label: label("修改记录", "who changed what"), Type: TypeAny, Privacy: Personal},
 }
 
 var cardFields = []Field{

@@ -1,0 +1,283 @@
+package register
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+
+	"shangu/agent/store"
+	"shangu/schema"
+	"shangu/schema/text"
+	"shangu/sync/change"
+)
+
+// Report is a frozen month, or one of its correction sheets.
+type Report struct {
+	ID         string
+	Month      schema.Date
+	Correction int // 0: the report itself
+	Frozen     schema.Date
+	By         string
+	Digest     [sha256.Size]byte // of the figures below
+	Reason     string            // of a correction
+	Figures    *Figures          // of the whole month, as they are with this correction
+	Changes    []Change          // of a correction, against what it corrects
+	Trace      []Touch           // of a correction: who changed sheets, as far as was known
+	Sound      bool              // the figures are those that were digested, and follow what they correct
+	Safe       bool              // at the district
+
+	bytes *frozen
+}
+
+// Reports are a month's report and its correction sheets, in their order; none before
+// it is frozen. They are read from what was frozen alone.
+func (d *Desk) Reports(month schema.Date) ([]*Report, error) {
+	var out []*Report
+	for n := 0; ; n++ {
+		id := schema.ReportID(month, n)
+		doc, err := d.store.Doc("", schema.KindReport, id)
+		if err != nil {
+			return nil, fmt.Errorf("read report: %w", err)
+		}
+		if doc == nil || doc.Void() {
+			return out, nil
+		}
+		var before *Report
+		if n > 0 {
+			before = out[n-1]
+		}
+		r := reportOf(doc, month, n, before)
+		r.Safe = !d.store.Waiting(schema.KindReport, id)
+		out = append(out, r)
+	}
+}
+
+// reportOf reads a report; before is what it corrects.
+func reportOf(doc *change.Doc, month schema.Date, n int, before *Report) *Report {
+	r := &Report{
+		ID: doc.ID, Month: month, Correction: n, Frozen: date(doc, schema.ReportFrozen),
+		By: doc.Value(schema.ReportBy).Text(), Reason: doc.Value(schema.ReportReason).Text(),
+		bytes: &frozen{month: month, classes: map[string]string{}},
+	}
+	digest, _ := doc.Value(schema.ReportDigest).Bin()
+	copy(r.Digest[:], digest)
+	if before != nil {
+		maps.Copy(r.bytes.classes, before.bytes.classes)
+		r.bytes.school = before.bytes.school
+	}
+	doc.Each(func(k schema.Key, v schema.Value) {
+		if k.Num != schema.ReportClass {
+			return
+		}
+		b, _ := v.Bin()
+		if r.bytes.classes[k.Sub] = b; b == "" {
+			delete(r.bytes.classes, k.Sub)
+		}
+	})
+	if s, ok := doc.Value(schema.ReportSchool).Bin(); ok {
+		r.bytes.school = s
+	}
+	var err error
+	if r.Figures, err = r.bytes.figures(); err != nil {
+		r.Figures = &Figures{Month: month}
+		return r
+	}
+	r.Sound = r.bytes.digest() == r.Digest
+	if before != nil {
+		base, _ := doc.Value(schema.ReportBase).Bin()
+		r.Sound = r.Sound && before.Sound && base == string(before.Digest[:])
+		r.Changes = Compare(before.Figures, r.Figures)
+		r.Trace = parseTrace(doc.Value(schema.ReportTrace))
+	}
+	return r
+}
+
+// Freeze freezes a month's figures as they stand.
+func (d *Desk) Freeze(ctx context.Context, account string, month, today schema.Date) (*Report, error) {
+	if err := d.mayFreeze(month, today); err != nil {
+		return nil, err
+	}
+	have, err := d.Reports(month)
+	if err != nil {
+		return nil, err
+	}
+	if len(have) > 0 {
+		return nil, text.New("register.is_frozen", "date", have[0].Frozen)
+	}
+	now, err := d.Month(month, today)
+	if err != nil {
+		return nil, err
+	}
+	z, err := freeze(now)
+	if err != nil {
+		return nil, err
+	}
+	e := d.edit(month, 0, account, today, z)
+	for _, class := range sortedKeys(z.classes) {
+		setItem(&e, class, z.classes[class])
+	}
+	set(&e, schema.ReportSchool, schema.Bin(z.school))
+	return d.save(ctx, account, month, e)
+}
+
+// mayFreeze refuses a month that goes on: its last school day has to have come.
+func (d *Desk) mayFreeze(month, today schema.Date) error {
+	r, err := d.book.Open()
+	if err != nil {
+		return err
+	}
+	for on := today + 1; on <= End(month); on++ {
+		if schema.SchoolDay(r.Day(on)) {
+			return text.New("register.goes_on", "date", on)
+		}
+	}
+	return nil
+}
+
+func (d *Desk) edit(month schema.Date, n int, account string, today schema.Date, z *frozen) store.Edit {
+	digest := z.digest()
+	y, m, _ := month.Parts()
+	e := store.Edit{Kind: schema.KindReport, ID: schema.ReportID(month, n)}
+	set(&e, schema.ReportMonth, schema.Int(int64(y*100+m)))
+	set(&e, schema.ReportFrozen, schema.Int(int64(today)))
+	set(&e, schema.ReportBy, schema.Str(account))
+	set(&e, schema.ReportDigest, schema.Bin(string(digest[:])))
+	return e
+}
+
+func (d *Desk) save(ctx context.Context, account string, month schema.Date, e store.Edit) (*Report, error) {
+	if _, err := d.saver.Save(ctx, account, []store.Edit{e}); err != nil {
+		return nil, err
+	}
+	all, err := d.Reports(month)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("freeze %s: the report is not there", month.Month())
+	}
+	return all[len(all)-1], nil
+}
+
+// Pending is what has changed since a month's last report or correction sheet, and
+// who changed it, as far as sheets still tell; nothing where nothing was frozen.
+func (d *Desk) Pending(month, today schema.Date) ([]Change, []Touch, error) {
+	all, err := d.Reports(month)
+	if err != nil || len(all) == 0 {
+		return nil, nil, err
+	}
+	return d.pending(all[len(all)-1], today)
+}
+
+func (d *Desk) pending(last *Report, today schema.Date) ([]Change, []Touch, error) {
+	now, err := d.Month(last.Month, today)
+	if err != nil {
+		return nil, nil, err
+	}
+	changes := Compare(last.Figures, now)
+	if len(changes) == 0 {
+		return nil, nil, nil
+	}
+	trace, err := d.trace(last, changes)
+	return changes, trace, err
+}
+
+// maxReason bounds the reason of a correction, as schema does.
+const maxReason = 200
+
+// Correct makes a correction sheet of what has changed since a month was frozen.
+func (d *Desk) Correct(ctx context.Context, account string, month, today schema.Date, reason string) (*Report, error) {
+	if reason == "" {
+		return nil, text.New("register.no_reason")
+	}
+	if len([]rune(reason)) > maxReason {
+		return nil, text.New("page.too_long", "max", maxReason)
+	}
+	all, err := d.Reports(month)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, text.New("register.not_frozen")
+	}
+	last := all[len(all)-1]
+	changes, trace, err := d.pending(last, today)
+	if err != nil {
+		return nil, err
+	}
+	if len(changes) == 0 {
+		return nil, text.New("register.no_change")
+	}
+	now, err := d.Month(month, today)
+	if err != nil {
+		return nil, err
+	}
+	z, err := freeze(now)
+	if err != nil {
+		return nil, err
+	}
+	e := d.edit(month, last.Correction+1, account, today, z)
+	set(&e, schema.ReportBase, schema.Bin(string(last.Digest[:])))
+	set(&e, schema.ReportReason, schema.Str(reason))
+	for _, class := range sortedKeys(z.classes) {
+		if z.classes[class] != last.bytes.classes[class] {
+			setItem(&e, class, z.classes[class])
+		}
+	}
+	for _, class := range sortedKeys(last.bytes.classes) {
+		if _, there := z.classes[class]; !there {
+			setItem(&e, class, "")
+		}
+	}
+	if z.school != last.bytes.school {
+		set(&e, schema.ReportSchool, schema.Bin(z.school))
+	}
+	if len(trace) > 0 {
+		set(&e, schema.ReportTrace, encodeTrace(trace))
+	}
+	return d.save(ctx, account, month, e)
+}
+
+func set(e *store.Edit, n schema.FieldNum, v schema.Value) {
+	e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: n}, Value: v})
+}
+
+func setItem(e *store.Edit, class, b string) {
+	e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: schema.ReportClass, Sub: class}, Value: schema.Bin(b)})
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Frozen says whether a month was frozen and how often it was corrected.
+type Frozen struct {
+	Month       schema.Date
+	Frozen      bool
+	Corrections int
+}
+
+// Months are those of a date's school year up to it, and all others that were
+// frozen, the newest first.
+func (d *Desk) Months(today schema.Date) ([]Frozen, error) {
+	frozen := map[schema.Date]int{}
+	for doc, err := range d.store.Docs(schema.KindReport, "") {
+		if err != nil {
+			return nil, fmt.Errorf("read reports: %w", err)
+		}
+		if month, n, ok := schema.ParseReportID(doc.ID); ok && doc.Scope == "" && !doc.Void() {
+			frozen[month] = max(frozen[month], n+1)
+		}
+	}
+	var out []Frozen
+	for m := schema.DateOf(today.SchoolYear(), 9, 1); m <= today; m = End(m) + 1 {
+		out = append(out, Frozen{m, frozen[m] > 0, max(0, frozen[m]-1)})
+		delete(frozen, m)
+	}
+	for m, n := range frozen {
+		out = append(out, Frozen{m, true, n - 1})
+	}
+	slices.SortFunc(out, func(a, b Frozen) int { return cmp.Compare(b.Month, a.Month) })
+	return out, nil
+}
