@@ -18,6 +18,34 @@ import (
 // change. A roster is that of the newest school year, with the pupils who are
 // in a class still.
 func Write(kind Kind, w io.Writer, name string, view View) error {
+	return write(kind, w, name, view, true)
+}
+
+// WriteMasked is Write with the names and numbers of persons masked: such a table goes
+// out of the school, and does not come in again.
+func WriteMasked(kind Kind, w io.Writer, name string, view View) error {
+	return write(kind, w, name, view, false)
+}
+
+// personal are the columns of a kind that name persons, and how they are masked.
+func personal(kind Kind) map[int]func(string) string {
+	id, name := schema.MaskID, schema.MaskName
+	switch kind {
+	case Roster:
+		return map[int]func(string) string{rID: id, rName: name}
+	case Teachers:
+		return map[int]func(string) string{tID: id, tName: name}
+	case Attendance:
+		return map[int]func(string) string{aPupil: id, aTaker: name}
+	case Visits:
+		return map[int]func(string) string{vNames: name}
+	case Training:
+		return map[int]func(string) string{gTeacher: id, gCertificate: id}
+	}
+	return nil
+}
+
+func write(kind Kind, w io.Writer, name string, view View, open bool) error {
 	f := table.FormatOf(name)
 	if f == 0 {
 		return text.New("intake.export_name", "file", name)
@@ -39,7 +67,19 @@ func Write(kind Kind, w io.Writer, name string, view View) error {
 		_, err := ParseKind(string(kind))
 		return err
 	}
-	if err := table.Write(w, f, spec, spec.Title.ZH, failing(view, rows)); err != nil {
+	written := rows
+	if !open {
+		hide := personal(kind)
+		written = func(v View, yield func([]any) bool) error {
+			return rows(v, func(cells []any) bool {
+				for c, with := range hide {
+					mask(cells, c, with)
+				}
+				return yield(cells)
+			})
+		}
+	}
+	if err := table.Write(w, f, spec, spec.Title.ZH, failing(view, written)); err != nil {
 		return fmt.Errorf("export %s: %w", kind, err)
 	}
 	return nil

@@ -119,10 +119,9 @@ func (d *Desk) Month(month, today schema.Date) (*Figures, error) {
 	}
 	out := &Figures{Month: month, School: school}
 	classes := r.Classes(month)
-	out.Classes = make([]ClassFigures, len(classes))
-	pupils := make([]map[string]*PupilFigures, len(classes))
+	counts := make([]*tally, len(classes))
 	for i, c := range classes {
-		out.Classes[i].Class, pupils[i] = c.ID, map[string]*PupilFigures{}
+		counts[i] = newTally(c.ID)
 	}
 	for on := month; on <= min(End(month), today); on++ {
 		day, err := d.days.Day(on)
@@ -133,15 +132,12 @@ func (d *Desk) Month(month, today schema.Date) (*Figures, error) {
 		if !school && len(day.Sheets) == 0 {
 			continue
 		}
-		for i, c := range classes {
-			countDay(r, &out.Classes[i], pupils[i], c, day, school)
+		for _, c := range counts {
+			c.day(r, day, school)
 		}
 	}
-	for i := range out.Classes {
-		for _, p := range pupils[i] {
-			out.Classes[i].Pupils = append(out.Classes[i].Pupils, *p)
-		}
-		slices.SortFunc(out.Classes[i].Pupils, byNumber)
+	for _, c := range counts {
+		out.Classes = append(out.Classes, c.figures())
 	}
 	slices.SortFunc(out.Classes, func(a, b ClassFigures) int { return strings.Compare(a.Class, b.Class) })
 	return out, nil
@@ -149,12 +145,25 @@ func (d *Desk) Month(month, today schema.Date) (*Figures, error) {
 
 func byNumber(a, b PupilFigures) int { return strings.Compare(a.Pupil, b.Pupil) }
 
-// countDay counts one class's sheets of a day.
-func countDay(r *roster.Roster, out *ClassFigures, pupils map[string]*PupilFigures, c *roster.Class, day *attend.Day, school bool) {
-	var list []*roster.Pupil
+// tally counts one class's sheets, day by day.
+type tally struct {
+	ClassFigures
+	pupils map[string]*PupilFigures
+	// The class as it was on the day counted last: most days it is the same.
+	list []*roster.Pupil
+	here map[string]*PupilFigures
+}
+
+func newTally(class string) *tally {
+	return &tally{ClassFigures: ClassFigures{Class: class}, pupils: map[string]*PupilFigures{}}
+}
+
+// day counts a day's sheets of the class.
+func (t *tally) day(r *roster.Roster, day *attend.Day, school bool) {
+	listed := false
 	for _, session := range sessions {
-		s := day.Sheet(c.ID, session)
-		n := &out.Sheets[session]
+		s := day.Sheet(t.Class, session)
+		n := &t.Sheets[session]
 		// An evening is due for boarders, and who boards bears no date: a pupil who
 		// moves in would make past evenings due. So only those taken are counted.
 		if school && session != schema.SessionEve || s != nil && s.State != 0 {
@@ -166,24 +175,55 @@ func countDay(r *roster.Roster, out *ClassFigures, pupils map[string]*PupilFigur
 			n.NoSchool++
 		case s.Taken():
 			n.Taken++
-			if list == nil {
-				list = r.Pupils(c.ID, day.Date)
+			if !listed {
+				t.stand(r.Pupils(t.Class, day.Date))
+				listed = true
 			}
-			for _, p := range list {
-				f := pupils[p.ID]
-				if f == nil {
-					f = &PupilFigures{Pupil: p.ID}
-					pupils[p.ID] = f
-				}
-				f.Sessions++
-				m := s.Mark(p.ID)
-				f.By[within(int(m.Status), nStatus)]++
-				if m.Status == schema.StatusSick {
-					out.Symptoms[within(int(m.Symptom), nSymptom)]++
-				}
-			}
+			t.sheet(s)
 		}
 	}
+}
+
+// stand notes who is in the class.
+func (t *tally) stand(list []*roster.Pupil) {
+	if slices.Equal(list, t.list) {
+		return
+	}
+	t.list, t.here = list, make(map[string]*PupilFigures, len(list))
+	for _, p := range list {
+		if t.pupils[p.ID] == nil {
+			t.pupils[p.ID] = &PupilFigures{Pupil: p.ID}
+		}
+		t.here[p.ID] = t.pupils[p.ID]
+	}
+}
+
+// sheet counts a roll that was taken. Marks of pupils who have left the class since do not count.
+func (t *tally) sheet(s *attend.Sheet) {
+	for _, f := range t.here {
+		f.Sessions++
+		f.By[schema.StatusPresent]++
+	}
+	for _, m := range s.Marks {
+		f := t.here[m.Pupil]
+		if f == nil {
+			continue
+		}
+		f.By[schema.StatusPresent]--
+		f.By[within(int(m.Status), nStatus)]++
+		if m.Status == schema.StatusSick {
+			t.Symptoms[within(int(m.Symptom), nSymptom)]++
+		}
+	}
+}
+
+// figures are what was counted.
+func (t *tally) figures() ClassFigures {
+	for _, p := range t.pupils {
+		t.Pupils = append(t.Pupils, *p)
+	}
+	slices.SortFunc(t.Pupils, byNumber)
+	return t.ClassFigures
 }
 
 // within is n, or 0 for a number that this build does not know.

@@ -230,7 +230,7 @@ func TestFreezeAndCorrect(t *testing.T) {
 		t.Errorf("%+v, %v", second, err)
 	}
 	months, err := c.desk.Months(today)
-	if err != nil || len(months) != 3 || months[1].Month != october || !months[1].Frozen || months[1].Corrections != 2 || months[0].Frozen {
+	if err != nil || len(months) != 3 || months[1].Month != october || !months[1].Is || months[1].Corrections != 2 || months[0].Is {
 		t.Errorf("%+v, %v", months, err)
 	}
 }

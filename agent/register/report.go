@@ -123,6 +123,15 @@ func (d *Desk) Freeze(ctx context.Context, account string, month, today schema.D
 	return d.save(ctx, account, month, e)
 }
 
+// Over reports whether a month's last school day has come: then it may be frozen.
+func (d *Desk) Over(month, today schema.Date) (bool, error) {
+	err := d.mayFreeze(month, today)
+	if text.Of(err) != nil {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // mayFreeze refuses a month that goes on: its last school day has to have come.
 func (d *Desk) mayFreeze(month, today schema.Date) error {
 	r, err := d.book.Open()
@@ -254,7 +263,7 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // Frozen says whether a month was frozen and how often it was corrected.
 type Frozen struct {
 	Month       schema.Date
-	Frozen      bool
+	Is          bool
 	Corrections int
 }
 

@@ -61,8 +61,7 @@ func (d *Desk) Class(class string, month, today schema.Date) (*Register, error) 
 	}
 	out := &Register{Class: c, Month: month, Sessions: sessions[:2]}
 	at := map[string]int{}
-	figures := ClassFigures{Class: class}
-	pupils := map[string]*PupilFigures{}
+	count := newTally(class)
 	days, err := d.days.Days(month, End(month))
 	if err != nil {
 		return nil, err
@@ -85,7 +84,7 @@ func (d *Desk) Class(class string, month, today schema.Date) (*Register, error) 
 		if !schema.SchoolDay(kind) && !began {
 			continue
 		}
-		countDay(r, &figures, pupils, c, day, schema.SchoolDay(kind))
+		count.day(r, day, schema.SchoolDay(kind))
 		i := len(out.Days)
 		out.Days = append(out.Days, Column{on, kind})
 		out.Present, out.List = append(out.Present, make([]int, len(out.Sessions))), append(out.List, make([]int, len(out.Sessions)))
@@ -124,11 +123,11 @@ func (d *Desk) Class(class string, month, today schema.Date) (*Register, error) 
 		for len(line.Cells) < len(out.Days) {
 			line.Cells = append(line.Cells, absentFrom(out.Sessions))
 		}
-		if f := pupils[line.Pupil.ID]; f != nil {
+		if f := count.pupils[line.Pupil.ID]; f != nil {
 			line.PupilFigures = *f
-			figures.Pupils = append(figures.Pupils, *f)
 		}
 	}
+	figures := count.figures()
 	out.Sum.Add(&figures)
 	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"shangu/agent/attend"
 	"shangu/agent/card"
 	"shangu/agent/leave"
+	"shangu/agent/register"
 	"shangu/agent/roll"
 	"shangu/agent/roster"
 	"shangu/agent/training"
@@ -19,6 +20,7 @@ import (
 	"shangu/agent/web/front"
 	"shangu/agent/web/imports"
 	leavepages "shangu/agent/web/leave"
+	reportpages "shangu/agent/web/report"
 	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
@@ -46,6 +48,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 	leaves := leave.NewDesk(a.store, a, book, a.today)
 	desk := roll.NewDesk(roll.Parts{Store: a.store, Saver: a, Roster: book, Days: days, Leaves: leaves, Today: a.today})
 	visits := visit.NewDesk(a.store, a, book)
+	watching := watch.NewDesk(a.store, a, book, days)
 	site, err := ui.New(ui.Deps{
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
@@ -54,6 +57,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			{ID: "training", Path: trainingpages.Path, Text: "training.menu", Who: ui.Recorder},
 			{ID: "watch", Path: "/watch", Text: "watch.menu", Who: ui.Recorder},
 			{ID: "roster", Path: "/roster", Text: "roster.menu", Who: ui.Recorder},
+			{ID: "reports", Path: "/reports", Text: "register.menu", Who: ui.Recorder},
 			front.Entry(s.conflicts),
 		},
 		Light: s.light,
@@ -64,10 +68,11 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			day.Area(desk, book),
 			leavepages.Area(leaves, book, a.store.NewID),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
-			watchpages.Area(watch.NewDesk(a.store, a, book, days), book, a.o.Log),
 			imports.Area(a.store, a),
 			visitpages.Area(visits, book),
 			trainingpages.Area(training.NewDesk(a.store, a, visits, book), book),
+			watchpages.Area(watching, book),
+			reportpages.Area(register.NewDesk(a.store, a, book, days), book, exports{a.store, watching}, a.o.Log),
 		},
 	})
 	if err != nil {

@@ -7,11 +7,9 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strconv"
 
-	"shangu/agent/account"
 	"shangu/agent/roster"
 	"shangu/agent/watch"
 	"shangu/agent/web/ui"
@@ -22,10 +20,9 @@ import (
 //go:embed *.html *.css
 var files embed.FS
 
-// Area returns the pages. Each look at a case is logged: it says things about a
-// family.
-func Area(desk *watch.Desk, book *roster.Book, log *slog.Logger) ui.Area {
-	p := &pages{desk, book, log}
+// Area returns the pages. Cases are guarded: they say things about a family.
+func Area(desk *watch.Desk, book *roster.Book) ui.Area {
+	p := &pages{desk, book}
 	return ui.Area{Name: "watch", Files: files, Routes: []ui.Route{
 		{Pattern: "GET /watch", Who: ui.Recorder, Do: p.overview},
 		{Pattern: "GET /watch/cases", Who: ui.Recorder, Do: p.cases},
@@ -33,7 +30,7 @@ func Area(desk *watch.Desk, book *roster.Book, log *slog.Logger) ui.Area {
 		{Pattern: "GET /watch/new", Who: ui.Recorder, Do: p.classes},
 		{Pattern: "GET /watch/new/{class}", Who: ui.Recorder, Do: p.byHand},
 		{Pattern: "POST /watch/new/{class}", Who: ui.Recorder, Do: p.openByHand},
-		{Pattern: "GET /watch/case/{pupil}/{opened}", Who: ui.Recorder, Do: p.show},
+		{Pattern: "GET /watch/case/{pupil}/{opened}", Who: ui.Recorder, Guarded: true, Do: p.show},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/step", Who: ui.Recorder, Do: p.step},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/close", Who: ui.Recorder, Do: p.close},
 		{Pattern: "GET /watch/list", Who: ui.Recorder, Do: p.list},
@@ -45,7 +42,6 @@ func Area(desk *watch.Desk, book *roster.Book, log *slog.Logger) ui.Area {
 type pages struct {
 	desk *watch.Desk
 	book *roster.Book
-	log  *slog.Logger
 }
 
 const (
@@ -341,7 +337,6 @@ func (p *pages) find(r *ui.Request) (*roster.Roster, *watch.Case, error) {
 }
 
 func (p *pages) show(r *ui.Request) (ui.Answer, error) {
-	p.log.Info("a case was looked at", "account", r.Name(), "path", r.URL.Path)
 	return p.showCase(r, p.stepForm(r), p.closeForm(r), 0)
 }
 
@@ -412,7 +407,7 @@ func (p *pages) list(r *ui.Request) (ui.Answer, error) {
 		class := book.ClassOn(pupil, r.Today)
 		rows = append(rows, row{pupil.Name, class.Name, "/watch/list/" + book.Key(class.ID)})
 	}
-	leader := r.Account.Role == account.Head || r.Account.Role == account.Admin
+	leader := r.May(ui.Leader)
 	var tiles []classTile
 	if leader {
 		if tiles, err = p.tiles(r, "/watch/list/"); err != nil {

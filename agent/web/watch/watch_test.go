@@ -2,7 +2,6 @@ package watch_test
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
 
 func serve(s *webtest.School) {
 	s.Staff()
-	s.Serve(pages.Area(watch.NewDesk(s.Store, s.Store, s.Book, attend.NewBook(s.Store)), s.Book, slog.New(slog.NewTextHandler(&s.Log, nil))))
+	s.Serve(pages.Area(watch.NewDesk(s.Store, s.Store, s.Book, attend.NewBook(s.Store)), s.Book))
 }
 
 func newSchool(t *testing.T) *webtest.School {
