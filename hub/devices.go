@@ -28,7 +28,7 @@ func tokenCommand() *cobra.Command {
 }
 
 func deviceCommand() *cobra.Command {
-	return group("device", "hub.cmd_device", listDevicesCommand(), revokeCommand())
+	return group("device", "hub.cmd_device", listDevicesCommand(), revokeCommand(), pinCommand())
 }
 
 // device is a device in JSON.

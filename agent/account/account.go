@@ -3,7 +3,8 @@
 //
 // An account says whose hand made a save; it holds no data. Making, changing or
 // closing one never touches what is recorded or what waits to be sent. Accounts stay
-// on their computer. The package imports schema/text and sync/seal alone.
+// on their computer. The package imports schema/text, sync/identity, sync/newpin and
+// sync/seal alone. DESIGN.md says why a forgotten PIN is replaced as it is.
 package account
 
 import (
@@ -61,6 +62,7 @@ type Account struct {
 	Hash  hash  `json:"hash"`
 	Wrong int   `json:"wrong,omitempty"` // wrong PINs in a row
 	Last  int64 `json:"last,omitempty"`  // of them, unix seconds
+	Ask   *ask  `json:"ask,omitempty"`   // for a new PIN, of the district
 }
 
 // Limits of what people type.
@@ -228,9 +230,14 @@ func (b *Book) SetPIN(id, pin string) error {
 		return err
 	}
 	return b.edit(id, func(a *Account) error {
-		a.Hash, a.Changed, a.Wrong, a.Last = h, b.o.Now().Unix(), 0, 0
+		a.pin(h, b.o.Now())
 		return nil
 	})
+}
+
+// pin gives an account a PIN; what was tried or asked for with the one before is over.
+func (a *Account) pin(h hash, now time.Time) {
+	a.Hash, a.Changed, a.Wrong, a.Last, a.Ask = h, now.Unix(), 0, 0, nil
 }
 
 func (b *Book) lastAdmin(id string) bool {

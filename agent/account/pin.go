@@ -77,6 +77,9 @@ func (b *Book) Check(id, pin string) (Account, error) {
 	now := b.o.Now().Unix()
 	// A clock that was set back must not lock anybody out for years.
 	if left := a.Last + int64(a.wait()/time.Second) - now; left > 0 && now >= a.Last {
+		if left > 120 {
+			return Account{}, text.New("account.wait_minutes", "minutes", (left+59)/60)
+		}
 		return Account{}, text.New("account.wait", "seconds", left)
 	}
 	if len(pin) <= 4*maxPIN && a.Hash.is(pin) {

@@ -25,3 +25,8 @@ func (s *Secrets) Recipient() string { return s.Sealing.Recipient().String() }
 // Vouch signs a message with the CA's key, which tokens pin. The message begins
 // with words that nothing else signed by it does.
 func (s *Secrets) Vouch(message []byte) []byte { return ed25519.Sign(s.key, message) }
+
+// Agree is the secret that the district and a device both know; see identity.AgreeWith.
+func (s *Secrets) Agree(device ed25519.PublicKey) ([]byte, error) {
+	return identity.AgreeWith(identity.KeyOf(s.key), sealingInfo, device)
+}

@@ -31,6 +31,7 @@ import (
 //	POST /v1/district    LoadRequest     Loaded
 //	POST /v1/node/remove?id= /v1/node/promote?id=
 //	GET  /v1/devices                     []state.Device
+//	POST /v1/device/pin  PINRequest      PINAnswer
 //	GET  /v1/digest?school=              digest.Set as CONTRACT.md prints it
 //	GET  /v1/report?name=&format=        a report as json, csv or xlsx
 //	GET  /v1/quarantine?all=1            []Quarantined
@@ -133,6 +134,7 @@ func (n *Node) door() http.Handler {
 	m.HandleFunc("GET /v1/audit/show", n.showAudit)
 	m.HandleFunc("GET /v1/audit/export", n.exportAudit)
 	read("GET /v1/receipt", func(r *http.Request) (any, error) { return n.verifyCode(r.FormValue("code")) })
+	read("POST /v1/device/pin", n.newPIN)
 	read("GET /v1/devices", func(*http.Request) (any, error) { return n.State.Devices() })
 	read("GET /v1/digest", func(r *http.Request) (any, error) { return n.digest(r.FormValue("school")) })
 	read("GET /v1/quarantine", func(r *http.Request) (any, error) {

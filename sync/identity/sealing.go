@@ -16,15 +16,23 @@ const sealingHRP = "age-secret-key-" // as age writes identities
 // sealed to: it follows from the key, so there is nothing more to keep, to lose
 // or to back up. info tells the uses of one key apart.
 func Sealing(k *Key, info string) (*age.X25519Identity, error) {
-	scalar, err := hkdf.Key(sha256.New, k.private.Seed(), nil, info, 32)
+	scalar, err := sealingScalar(k, info)
 	if err != nil {
-		return nil, fmt.Errorf("derive sealing key: %w", err)
+		return nil, err
 	}
 	id, err := age.ParseX25519Identity(strings.ToUpper(bech32(sealingHRP, scalar)))
 	if err != nil {
 		return nil, fmt.Errorf("derive sealing key: %w", err)
 	}
 	return id, nil
+}
+
+func sealingScalar(k *Key, info string) ([]byte, error) {
+	scalar, err := hkdf.Key(sha256.New, k.private.Seed(), nil, info, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive sealing key: %w", err)
+	}
+	return scalar, nil
 }
 
 // KeyOf is the key pair of a private half.
