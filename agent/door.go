@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shangu/agent/account"
 	"shangu/agent/intake"
 	"shangu/agent/service"
 	"shangu/installer/host/cli"
@@ -35,6 +36,10 @@ type door interface {
 	DateQuestion(ctx context.Context) (service.DateQuestion, error)
 	ConfirmDate(ctx context.Context, date string) (service.DateQuestion, error)
 	Verify(ctx context.Context, repair bool) (service.Verified, error)
+	Accounts(context.Context) ([]service.Account, error)
+	AddAccount(ctx context.Context, name string, role account.Role, pin string) (service.Account, error)
+	SetPIN(ctx context.Context, name, pin string) error
+	ResetAccounts(context.Context) error
 }
 
 // reachPatience is how long a command waits for a service that is starting, or
@@ -91,8 +96,8 @@ func knockWith(cmd *cobra.Command, make bool, o service.Options, work func(conte
 	return work(cmd.Context(), a)
 }
 
-// account is who a command saves as: the user of this machine.
-func account() string {
+// user is who a command saves as: the user of this machine.
+func user() string {
 	for _, name := range []string{"USER", "USERNAME", "LOGNAME"} {
 		if u := os.Getenv(name); u != "" {
 			return "local:" + filepath.Base(u)

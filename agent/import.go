@@ -19,7 +19,7 @@ import (
 func importCommand() *cobra.Command {
 	var dry bool
 	var year int
-	who := account()
+	who := user()
 	cmd := &cobra.Command{Use: "import KIND FILE", Short: "agent.cmd_import", Args: kindAndFile}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "agent.flag_dry_run")
 	cmd.Flags().IntVar(&year, "year", 0, "agent.flag_year")

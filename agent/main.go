@@ -14,6 +14,7 @@
 //	receipt  the sheet of a day: what is safe, with its codes
 //	verify   journal and store against each other
 //	backup   all that the store cannot do without, into a file
+//	account  who may use the pages, and their PINs
 //	key      the key that the data is sealed under
 //	restore  a data directory from such a file
 //
@@ -67,6 +68,6 @@ func built() time.Time {
 func root() *cobra.Command {
 	c := cli.New("agent", "agent.cmd_root")
 	c.AddCommand(runCommand(), enrollCommand(), importCommand(), exportCommand(),
-		syncCommand(), bundleCommand(), statusCommand(), dateCommand(), digestCommand(), quarantineCommand(), receiptCommand(), verifyCommand(), backupCommand(), keyCommand(), restoreCommand())
+		syncCommand(), bundleCommand(), statusCommand(), dateCommand(), digestCommand(), quarantineCommand(), receiptCommand(), verifyCommand(), backupCommand(), accountCommand(), keyCommand(), restoreCommand())
 	return c
 }

@@ -102,10 +102,7 @@ type file struct {
 // Open reads the accounts. A file that cannot be read is an error: without it
 // nobody could tell who may come in.
 func Open(o Options) (*Book, error) {
-	if o.Cost == (Cost{}) {
-		o.Cost = DefaultCost
-	}
-	b := &Book{o: o}
+	b := Empty(o)
 	raw, err := o.Files.Read(o.Path)
 	if errors.Is(err, os.ErrNotExist) {
 		return b, nil
@@ -117,6 +114,15 @@ func Open(o Options) (*Book, error) {
 		return nil, text.Wrap(err, "account.unreadable", "path", o.Path)
 	}
 	return b, nil
+}
+
+// Empty is a Book without accounts, whatever its file holds: the first write replaces
+// it.
+func Empty(o Options) *Book {
+	if o.Cost == (Cost{}) {
+		o.Cost = DefaultCost
+	}
+	return &Book{o: o}
 }
 
 // write keeps v; the caller holds mu, and what is in memory changes only then.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"shangu/agent/account"
 	"shangu/agent/intake"
 	"shangu/installer/host/local"
 	"shangu/schema/table"
@@ -143,6 +144,35 @@ func (c *Client) Verify(ctx context.Context, repair bool) (v Verified, err error
 		path += "?repair=1"
 	}
 	return v, c.ask(ctx, "POST", path, nil, &v)
+}
+
+// Accounts lists the accounts that are not closed.
+func (c *Client) Accounts(ctx context.Context) (all []Account, err error) {
+	return all, c.ask(ctx, "GET", "/v1/accounts", nil, &all)
+}
+
+// AddAccount makes an account.
+func (c *Client) AddAccount(ctx context.Context, name string, role account.Role, pin string) (x Account, err error) {
+	return x, c.tell(ctx, "/v1/accounts", newAccount{name, role, pin}, &x)
+}
+
+// SetPIN gives the account of a name another PIN.
+func (c *Client) SetPIN(ctx context.Context, name, pin string) error {
+	return c.tell(ctx, "/v1/accounts/pin", newAccount{Name: name, PIN: pin}, &struct{}{})
+}
+
+// ResetAccounts forgets all accounts.
+func (c *Client) ResetAccounts(ctx context.Context) error {
+	return c.tell(ctx, "/v1/accounts/reset", struct{}{}, &struct{}{})
+}
+
+// tell posts v as JSON.
+func (c *Client) tell(ctx context.Context, path string, v, answer any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("ask service: %w", err)
+	}
+	return c.ask(ctx, "POST", path, bytes.NewReader(body), answer)
 }
 
 func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, answer any) error {

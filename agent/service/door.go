@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"shangu/agent/account"
 	"shangu/agent/intake"
 	"shangu/schema/table"
 	"shangu/schema/text"
@@ -36,6 +37,10 @@ import (
 //	GET  /v1/date                                DateQuestion, why as a code
 //	POST /v1/date?confirm=2026-10-12             DateQuestion
 //	POST /v1/verify?repair=1                     Verified
+//	GET  /v1/accounts                            []Account
+//	POST /v1/accounts        newAccount          Account
+//	POST /v1/accounts/pin    newAccount          {}, role is not looked at
+//	POST /v1/accounts/reset                      {}
 //
 // Errors are a status of 4xx or 5xx and a fault. Messages travel as codes, so
 // that each command says them in its own language.
@@ -150,6 +155,22 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 		return a.EnrolPack(r.Context(), pack)
 	})
 	handle("POST /v1/bundle", func(r *http.Request) (any, error) { return a.returnDoor(r.Context(), r.Body) })
+	handle("GET /v1/accounts", func(r *http.Request) (any, error) { return a.Accounts(r.Context()) })
+	handle("POST /v1/accounts", func(r *http.Request) (any, error) {
+		n, err := readAccount(r)
+		if err != nil {
+			return nil, err
+		}
+		return a.AddAccount(r.Context(), n.Name, n.Role, n.PIN)
+	})
+	handle("POST /v1/accounts/pin", func(r *http.Request) (any, error) {
+		n, err := readAccount(r)
+		if err != nil {
+			return nil, err
+		}
+		return struct{}{}, a.SetPIN(r.Context(), n.Name, n.PIN)
+	})
+	handle("POST /v1/accounts/reset", func(r *http.Request) (any, error) { return struct{}{}, a.ResetAccounts(r.Context()) })
 	m.HandleFunc("GET /v1/bundle", a.bundleDoor)
 	m.HandleFunc("GET /v1/export", a.exportDoor)
 	m.HandleFunc("GET /v1/backup", func(w http.ResponseWriter, r *http.Request) {
@@ -159,6 +180,20 @@ func (a *Agent) Door(ctx context.Context) http.Handler {
 		}
 	})
 	return m
+}
+
+// newAccount is an account on its way through the door.
+type newAccount struct {
+	Name string       `json:"name"`
+	Role account.Role `json:"role"`
+	PIN  string       `json:"pin"`
+}
+
+func readAccount(r *http.Request) (n newAccount, err error) {
+	if err := json.NewDecoder(io.LimitReader(r.Body, 4096)).Decode(&n); err != nil {
+		return n, fmt.Errorf("read account: %w", err)
+	}
+	return n, nil
 }
 
 func (a *Agent) exportDoor(w http.ResponseWriter, r *http.Request) {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 
-	"shangu/agent/account"
 	"shangu/agent/attend"
 	"shangu/agent/card"
 	"shangu/agent/leave"
@@ -30,12 +29,9 @@ import (
 	watchpages "shangu/agent/web/watch"
 )
 
-// accountsFile holds the accounts of this computer.
-const accountsFile = "accounts.json"
-
 // pages are what people see of the agent.
 func (a *Agent) pages(s *source) (http.Handler, error) {
-	accounts, err := account.Open(account.Options{Path: a.path(accountsFile), Files: a.files, Now: a.now, Rand: a.o.Rand})
+	accounts, err := a.accounts()
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"shangu/agent/account"
 	"shangu/agent/store"
 	"shangu/installer/host/vault"
 	"shangu/sync/identity"
@@ -100,6 +101,7 @@ type Agent struct {
 	mu        sync.Mutex
 	enrolment enrolment
 	link      *link.Link
+	people    *account.Book // nil until they are asked for
 	last      last
 	clutter   []pile // what could be deleted, while the disk is low
 }
