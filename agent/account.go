@@ -53,7 +53,9 @@ func addAccountCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return cli.Print(cmd, a, func(w io.Writer) { fmt.Fprintln(w, text.New("agent.account_made", "name", a.Name, "role", a.Role.Label())) })
+			return cli.Print(cmd, a, func(w io.Writer) {
+				fmt.Fprintln(w, text.New("agent.account_made", "name", a.Name, "role", a.Role.Label()))
+			})
 		})
 	}}
 	c.Flags().StringVar((*string)(&role), "role", string(role), "agent.flag_role")
