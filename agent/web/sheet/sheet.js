@@ -119,7 +119,9 @@ if (document.getElementById("roll")) {
     whose();
   };
 
+  // later saves in a while; until then nothing says that all is saved.
   const later = (ms) => {
+    byId("said").textContent = "";
     clearTimeout(timer);
     timer = setTimeout(() => save({}), ms);
   };
@@ -207,7 +209,6 @@ if (document.getElementById("roll")) {
   // what was typed here is one button away.
   const stale = (a, sent) => {
     const list = byId("stale").querySelector("ul");
-    list.textContent = "";
     for (const key of a.stale || []) {
       const row = byKey.get(key), mine = marks.get(row), theirs = a.rows[key];
       saved.set(row, theirs.mark);
@@ -275,7 +276,6 @@ if (document.getElementById("roll")) {
         stand(a, true);
         continue; // the rest of what was typed, without the wish
       }
-      byId("stale").hidden = true;
       byId("said").textContent = a.said;
       if (noted) savedNote = body.note.now;
       const sent = new Map(body.marks.map((m) => [m.pupil, m]));
@@ -395,7 +395,8 @@ if (document.getElementById("roll")) {
 
   document.addEventListener("keydown", (e) => {
     if (rows.length === 0 || unlocking || !on.checked || e.altKey || e.metaKey) return;
-    if (e.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
+    // Just unlocked, the cursor may still be in the field for the PIN.
+    if (e.target.closest("input:not([type=checkbox]), select, textarea") && !e.target.closest("dialog:not([open])")) return;
     if (e.ctrlKey) {
       if (e.code === "KeyZ") step(done, undone, "was");
       else if (e.code === "KeyY") step(undone, done, "now");
@@ -446,6 +447,10 @@ if (document.getElementById("roll")) {
   press(byId("undo"), () => step(done, undone, "was"));
   press(byId("redo"), () => step(undone, done, "now"));
 
+  byId("seen").addEventListener("click", () => {
+    byId("stale").querySelector("ul").textContent = "";
+    byId("stale").hidden = true;
+  });
   byId("change").addEventListener("click", () => {
     meant = true;
     byId("change").hidden = true;
@@ -455,6 +460,7 @@ if (document.getElementById("roll")) {
   byId("close").addEventListener("click", () => save({ closed: true, reason: byId("reason").value }));
   byId("reopen").addEventListener("click", () => save({ reopen: true }));
   note.addEventListener("input", () => later(SAVE_AFTER));
+  note.addEventListener("change", () => save({}));
 
   // Whoever goes to another page takes nothing along that is not saved.
   document.addEventListener("click", async (e) => {
