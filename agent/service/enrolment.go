@@ -74,6 +74,25 @@ func (a *Agent) Enrol(_ context.Context, hubs []string, token string) (Enrolled,
 	return Enrolled{e.School, e.Hubs}, nil
 }
 
+// Enrolled is the school and the hub's addresses that were kept, "" before that.
+func (a *Agent) Enrolled() (school string, hubs []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.enrolment.School, slices.Clone(a.enrolment.Hubs)
+}
+
+// EnrolFor is Enrol for whoever needs no more than to know that it was kept.
+func (a *Agent) EnrolFor(ctx context.Context, hubs []string, token string) error {
+	_, err := a.Enrol(ctx, hubs, token)
+	return err
+}
+
+// EnrolBy is EnrolPack for whoever needs no more than to know that it was kept.
+func (a *Agent) EnrolBy(ctx context.Context, pack []byte) error {
+	_, err := a.EnrolPack(ctx, pack)
+	return err
+}
+
 // dropLink closes the link, so that the next session opens one anew. The caller
 // holds mu.
 func (a *Agent) dropLink() {

@@ -15,12 +15,14 @@ import (
 	"shangu/agent/transfer"
 	"shangu/agent/visit"
 	"shangu/agent/watch"
+	accountpages "shangu/agent/web/accounts"
 	"shangu/agent/web/day"
 	"shangu/agent/web/front"
 	"shangu/agent/web/imports"
 	leavepages "shangu/agent/web/leave"
 	reportpages "shangu/agent/web/report"
 	rosterpages "shangu/agent/web/roster"
+	"shangu/agent/web/setup"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/sign"
 	trainingpages "shangu/agent/web/training"
@@ -55,11 +57,14 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			{ID: "roster", Path: "/roster", Text: "roster.menu", Who: ui.Recorder},
 			{ID: "reports", Path: "/reports", Text: "register.menu", Who: ui.Recorder},
 			front.Entry(s.conflicts),
+			{ID: "settings", Path: "/settings", Text: "accounts.menu", Who: ui.Signed},
 		},
 		Light: s.light,
 		Areas: []ui.Area{
 			front.Area(front.Deps{Source: s, Cards: card.NewDesk(a.store, a, book), Papers: &papers{a, book}, Sticks: sticks{a}}),
 			sign.Area(accounts),
+			accountpages.Area(accounts, a.Device, a.o.Log),
+			setup.Area(a, book),
 			sheet.Area(desk, book),
 			day.Area(desk, book),
 			leavepages.Area(leaves, book, a.store.NewID),

@@ -117,7 +117,7 @@ func (p *pages) first(r *ui.Request) (ui.Answer, error) {
 	if f.OK() {
 		a, err := p.accounts.Make(f.Value("name"), account.Admin, f.Value("pin"))
 		if err == nil {
-			return ui.SignedIn(a), nil
+			return ui.Begun{Account: a, Next: "/setup"}, nil
 		}
 		field := "name"
 		if m := text.Of(err); m != nil && (m.ID() == "account.bad_pin" || m.ID() == "account.easy_pin") {
