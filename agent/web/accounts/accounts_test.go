@@ -53,7 +53,7 @@ func TestAccounts(t *testing.T) {
 	s.Post(at, "name", "李老师", "role", "head").Is(303)
 	s.Get(at).Is(200, `<option value="head" selected>`)
 	s.Post("/settings/accounts/"+s.ID(account.Admin), "name", "admin", "role", "clerk").Is(422, "最后一个管理员")
-	s.Post("/settings/accounts/" + s.ID(account.Admin) + "/close").Is(409, "最后一个管理员")
+	s.Post("/settings/accounts/"+s.ID(account.Admin)+"/close").Is(409, "最后一个管理员")
 	s.Post(at+"/pin", "pin", "3690", "again", "3690").Is(303)
 	if _, err := s.Accounts.Check(strings.TrimPrefix(at, "/settings/accounts/"), "3690"); err != nil {
 		t.Errorf("the PIN that the administrator set: %v", err)
