@@ -47,7 +47,9 @@ type InvalidError struct {
 }
 
 func (e *InvalidError) Error() string { return e.Messages[0].Error() }
-func (e *InvalidError) Unwrap() error { return ErrInvalid }
+
+// Unwrap lets the sentinel and the first sentence be found.
+func (e *InvalidError) Unwrap() []error { return []error{ErrInvalid, e.Messages[0]} }
 
 // said wraps a cause in words for people, keeping sentinel for errors.Is.
 func said(sentinel, cause error, id string, kv ...any) error {

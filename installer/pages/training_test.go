@@ -65,4 +65,8 @@ func TestTraining(t *testing.T) {
 	if d.Path() != at || d.Says("新课标专题研修") {
 		t.Errorf("a record that does not count: %s", d.where())
 	}
+	d.Follow(".foot [name=on]")
+	d.Follow(".foot [lang=en]")
+	d.Go("/training?sort=short")
+	d.Check("training-large-en")
 }

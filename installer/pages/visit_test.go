@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -82,6 +83,11 @@ func TestVisits(t *testing.T) {
 	if len(code) != 9 {
 		t.Fatalf("no code: %s", d.where())
 	}
+	call(d.tab, "print", emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	if shown := Eval[string](d.tab, `[...document.querySelectorAll("main form, main .does, .bar, .paper, #code")].filter(e => e.offsetHeight > 0).map(e => e.className || e.id).join(" ")`); shown != "code paper" {
+		t.Errorf("on paper: %s", shown)
+	}
+	call(d.tab, "show again", emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "screen"})
 	d.Go("/visits/paper")
 	d.Type("[name=code]", strings.ToLower(strings.ReplaceAll(code, "-", " ")))
 	d.Submit("main form")
@@ -104,6 +110,10 @@ func TestVisits(t *testing.T) {
 	if d.Has(fmt.Sprintf(`a[href=%q]`, at)) {
 		t.Error("a visit that does not count is listed")
 	}
+	d.Follow(".foot [name=on]")
+	d.Follow(".foot [lang=en]")
+	d.Go("/visits/new")
+	d.Check("visit-new-large-en")
 }
 
 // Two schools, two agents and a hub: what the host writes down comes to the helper,

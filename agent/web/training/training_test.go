@@ -2,12 +2,15 @@ package training_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 
 	"shangu/agent/account"
+	"shangu/agent/store"
 	"shangu/agent/training"
 	"shangu/agent/visit"
 	pages "shangu/agent/web/training"
@@ -148,4 +151,55 @@ func TestWhoMay(t *testing.T) {
 	}
 	s.Get("/training").Is(403)
 	s.Post("/training/new", "title", "x").Is(403)
+}
+
+// heavy is what a page's own text may weigh; style and scripts come to about 40 kB.
+const heavy = 110_000
+
+// 200 teachers with ten trainings a year for five years, and as many visits as a
+// helper of many schools has: no page is heavy, and none reads the years each time.
+func TestALargeSchool(t *testing.T) {
+	s := webtest.New(t)
+	s.Staff()
+	if err := s.Store.SetHome("2199109015"); err != nil {
+		t.Fatal(err)
+	}
+	const teachers, years = 200, 5
+	var edits []store.Edit
+	flush := func() {
+		s.Save(edits...)
+		edits = nil
+	}
+	today := schema.DateAt(s.Now)
+	for i := range teachers {
+		edits = append(edits, webtest.Edit(schema.KindTeacher, fmt.Sprintf("T2199109015%03d", i), schema.TeacherName, "张大山", schema.TeacherSubject, "道德与法治", schema.TeacherBackbone, i%7 == 0))
+	}
+	flush()
+	for n := range teachers * years * 10 {
+		edits = append(edits, webtest.Edit(schema.KindTraining, fmt.Sprintf("t%d", n), schema.TrainingTeacher, fmt.Sprintf("T2199109015%03d", n%teachers),
+			schema.TrainingDate, today-schema.Date(n%(365*years)), schema.TrainingTitle, "新课标专题研修与课堂教学改进", schema.TrainingProgramme, "乡村教师支持计划",
+			schema.TrainingLevel, 2, schema.TrainingHours, 80, schema.TrainingCertificate, "云教培2026字第25620号"))
+		if len(edits) == 500 {
+			flush()
+		}
+	}
+	for n := range 1000 {
+		edits = append(edits, webtest.Edit(schema.KindVisit, fmt.Sprintf("v%d", n), schema.VisitDate, today-schema.Date(n%(365*years)), schema.VisitHelper, "3199109006",
+			schema.VisitKind, 2, schema.VisitTopic, "大单元整体设计与作业改进", schema.VisitHours, 25, schema.Key{Num: schema.VisitCredits, Sub: fmt.Sprintf("T2199109015%03d", n%teachers)}, 25))
+		if len(edits) == 500 {
+			flush()
+		}
+	}
+	visits := visit.NewDesk(s.Store, s.Store, s.Book)
+	s.Serve(pages.Area(training.NewDesk(s.Store, s.Store, visits, s.Book), s.Book), visitpages.Area(visits, s.Book))
+	s.SignIn(account.Head)
+	one := "/training/teachers/" + key(s, "T2199109015007")
+	for _, path := range []string{"/training", "/training", "/training?sort=short", one, "/training/records", "/training/new", "/visits", "/visits/new"} {
+		from := time.Now()
+		p := s.Get(path).Is(200)
+		t.Logf("%s: %d bytes in %v", path, len(p.Body), time.Since(from))
+		if len(p.Body) > heavy {
+			t.Errorf("%s weighs %d bytes", path, len(p.Body))
+		}
+	}
 }

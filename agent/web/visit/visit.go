@@ -86,6 +86,9 @@ func (l line) Mood() string {
 	return [...]string{"wait", "good", "wait", "note"}[l.Visit.State()]
 }
 
+// Safe reports whether what this school has said of it is at the district.
+func (l line) Safe() bool { return !l.Here && (l.Own || l.Confirmed != 0) }
+
 // What, How and Way are the visit's kind, mode and direction in words.
 func (l line) What() text.Label { return schema.VisitKinds.Label(int64(l.Kind)) }
 func (l line) How() text.Label  { return words(schema.VisitModes, l.Mode) }

@@ -1,5 +1,5 @@
-// The form of a visit shows what belongs to its kind, and offers the agreements of its
-// day; without this script it shows all, and the agent says what does not fit.
+// The form of a visit shows what belongs to its kind; without this script it shows all,
+// and what does not belong to the kind is not kept.
 "use strict";
 
 {

@@ -2,16 +2,20 @@ package visit_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/xuri/excelize/v2"
 
 	"shangu/agent/account"
+	"shangu/agent/store"
 	"shangu/agent/visit"
 	pages "shangu/agent/web/visit"
 	"shangu/agent/web/webtest"
 	"shangu/schema"
+	"shangu/schema/text"
 	"shangu/sync/change"
 	"shangu/sync/session"
 )
@@ -125,6 +129,37 @@ func TestWriteOneDown(t *testing.T) {
 	s.Get("/visits?state=voided").Is(200, at)
 	s.Post(at + "/restore").Is(303)
 	s.Get("/visits").Is(200, at)
+}
+
+// fails is a saver that keeps nothing, as an agent before the day is settled.
+type fails struct{ err error }
+
+func (f fails) Save(context.Context, string, []store.Edit) (store.Saved, error) {
+	return store.Saved{}, f.err
+}
+
+// What keeps a visit from being saved is said, and what was typed stays; a failure of
+// ours tells nothing of itself.
+func TestNotSaved(t *testing.T) {
+	for name, why := range map[string]struct {
+		err  error
+		code int
+		say  string
+	}{
+		"the day is not settled": {text.New("agent.date_unconfirmed"), 422, text.New("agent.date_unconfirmed").In(text.ZH)},
+		"the disk is full":       {text.Wrap(store.ErrDiskFull, "store.disk_full", "free", 3), 422, `value="公开课"`},
+		"against the schema":     {&store.InvalidError{Messages: []*text.Message{text.New("state.too_large", "max", 64)}}, 422, `value="公开课"`},
+		"a failure":              {errors.New("inside"), 500, "程序出错"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := webtest.New(t)
+			s.Staff()
+			s.Serve(pages.Area(visit.NewDesk(s.Store, fails{why.err}, s.Book), s.Book))
+			s.SignIn(account.Clerk)
+			blank := s.Get("/visits/new")
+			s.Post("/visits/new", "ticket", blank.Value("ticket"), "date", day.String(), "helper", helper, "kind", "1", "topic", "公开课").Is(why.code, why.say).Lacks("inside")
+		})
+	}
 }
 
 func TestTheHelperConfirms(t *testing.T) {
