@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 
 	"shangu/agent/attend"
 	"shangu/agent/leave"
@@ -177,9 +178,12 @@ func (d *Desk) sheet(r *roster.Roster, id schema.SheetID, doc *change.Doc) (*She
 	}
 	s.Count.Roll = len(s.Rows)
 	// Who was marked and has left the class since is still on the sheet.
-	for _, p := range r.Everybody() {
-		if m, ok := marks[p.ID]; ok && m.mark.Status != schema.StatusPresent {
-			s.Rows = append(s.Rows, Row{Pupil: p, Mark: m.mark, By: m.by, At: m.at, Gone: true})
+	maps.DeleteFunc(marks, func(_ string, m marked) bool { return m.mark.Status == schema.StatusPresent })
+	if len(marks) > 0 {
+		for _, p := range r.Everybody() {
+			if m, ok := marks[p.ID]; ok {
+				s.Rows = append(s.Rows, Row{Pupil: p, Mark: m.mark, By: m.by, At: m.at, Gone: true})
+			}
 		}
 	}
 	for _, row := range s.Rows {

@@ -420,3 +420,61 @@ func (b *tab) roll2(class, session string) {
 	b.Go("/roll/" + class + "/" + today + "/" + session)
 	b.See("#roll tr.cursor")
 }
+
+// Two computers of a school on one sheet, without a link: each saves what it was
+// told. When there is a link the sheet is safe on both pages without a reload, both
+// show the mark that stands, and the other is on a card.
+func TestTwoComputersOnOneSheet(t *testing.T) {
+	needBrowser(t)
+	s, ctx := newStage(t), t.Context()
+	hub, err := s.FoundHub(ctx, 1, "云岭区")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(ctx, "hub", "district", "load", sample("district"), "--dir", hub.Dirs[0]); err != nil {
+		t.Fatal(err)
+	}
+	computer := func(name string, kinds ...string) *desk {
+		d := &desk{School: s.School(name, townSchool), t: t, stage: s}
+		if err := d.Enrol(ctx, hub, 0); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range kinds {
+			if err := d.Import(ctx, k, sample("schools", townSchool, k+".xlsx")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.until("a session", func() error { return d.Sync(ctx) })
+		d.Run()
+		d.tab = newTab(t, d.page)
+		d.SignUp()
+		d.Go("/day/2026-11-20")
+		d.roll(0)
+		return d
+	}
+	one, two := computer("one", "roster"), computer("two")
+	if err := s.Stop(hub.Name(0)); err != nil {
+		t.Fatal(err)
+	}
+	one.Press("02\r6\r")
+	one.stands(1, 1)
+	two.Press("02\r5\r")
+	two.stands(1, 1)
+	if err := s.Restart(hub.Name(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := hub.WaitReady(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []*desk{one, two, one} {
+		d.until("a session", func() error { return d.Sync(ctx) })
+	}
+	one.stands(1, 2)
+	two.stands(1, 2)
+	const second = `document.querySelectorAll("#roll tr[data-pupil]")[1].querySelector(".mark").textContent`
+	one.Wait(second + ` === ` + fmt.Sprintf("%q", Eval[string](two.tab, second)))
+	two.Go("/sync/cards")
+	if !two.Says("旷课") || !two.Says("事假") {
+		t.Errorf("no card: %s", two.where())
+	}
+}

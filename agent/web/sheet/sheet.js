@@ -189,6 +189,9 @@ if (document.getElementById("roll")) {
     byId("close-form").hidden = closed;
     byId("reopen-form").hidden = !closed;
     table.classList.toggle("shut", shut());
+    pad.parentElement.classList.toggle("shut", shut());
+    pad.parentElement.classList.toggle("closed", closed);
+    document.querySelector(".counts").classList.toggle("closed", closed);
     pad.hidden = shut();
     note.disabled = "early" in table.dataset || (over && !meant);
     for (const id of ["close", "reopen"]) byId(id).disabled = note.disabled;
