@@ -1,0 +1,93 @@
+package pages
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/chromedp/cdproto/page"
+)
+
+// pages counts the pages of what the browser would print, and keeps it beside the
+// pictures.
+func (b *tab) paper(name string) int {
+	b.t.Helper()
+	pdf := call(b, "print", page.PrintToPDF, page.PrintToPDFParams{PreferCSSPageSize: new(true), PrintBackground: new(true)}).Data
+	if *shots != "" {
+		if err := os.WriteFile(filepath.Join(*shots, name+".pdf"), pdf, 0o644); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if !bytes.Contains(pdf, []byte("/MediaBox [0 0 841")) {
+		b.t.Errorf("%s: not A4 landscape: %s", name, regexp.MustCompile(`/MediaBox \[[^\]]*\]`).Find(pdf))
+	}
+	return len(regexp.MustCompile(`/Type /Page\b[^s]`).FindAll(pdf, -1))
+}
+
+// A month is looked at, printed and frozen; what changes afterwards becomes a
+// correction sheet.
+func TestReports(t *testing.T) {
+	d := open(t, mountainSchool, "roster", "attendance")
+	d.Go("/reports")
+	d.Check("reports")
+	d.Follow(`a[href="/reports/2026-10/registers"]`)
+	d.Check("registers")
+	d.Follow(".tiles a")
+	d.Check("register")
+	register := d.Path()
+	if n := d.paper("register"); n != 1 {
+		t.Errorf("a register of %d pupils takes %d pages", Eval[int](d.tab, `document.querySelectorAll(".register tbody tr").length`), n)
+	}
+	// As many pupils as a class may have, on one page too.
+	Eval[bool](d.tab, `(() => { const b = document.querySelector(".register tbody"); while (b.rows.length < 55) b.append(b.rows[b.rows.length % 7].cloneNode(true)); document.querySelector(".register").classList.add("many"); return true })()`)
+	if n := d.paper("register-55"); n != 1 {
+		t.Errorf("a register of 55 pupils takes %d pages", n)
+	}
+
+	d.Go("/reports/2026-10")
+	d.Check("report-live")
+	Eval[bool](d.tab, `(window.confirm = () => true)() `)
+	d.Submit("form.ask")
+	if !d.Has(".digest") {
+		t.Fatalf("not frozen: %s", d.where())
+	}
+	digest := d.Text(".digest")
+	d.Check("report-frozen")
+	if n := d.paper("report-frozen"); n != 1 {
+		t.Errorf("the report takes %d pages", n)
+	}
+
+	// A roll of the month is taken back to what it was not.
+	d.change("2026-10-12")
+	d.Go("/reports/2026-10")
+	if !d.Says("定稿之后有变化") || d.Text(".digest") != digest {
+		t.Fatalf("a change was not seen, or the report is another: %s", d.where())
+	}
+	d.Submit("section form")
+	if !d.Has("#f-reason-wrong") {
+		t.Errorf("a correction without a reason: %s", d.where())
+	}
+	d.Check("report-changed")
+	d.Type("#f-reason", "家长补交了假条")
+	d.Submit("section form")
+	if !d.Says("家长补交了假条") {
+		t.Fatalf("no correction sheet: %s", d.where())
+	}
+	d.Check("report-correction")
+	d.Go("/exports")
+	d.Check("exports")
+	d.Go(register)
+	if !d.Has(`input[name=names]`) {
+		t.Errorf("an administrator may not have names: %s", d.where())
+	}
+}
+
+// change takes the morning's roll of the first class on a day anew: all present.
+func (d *desk) change(on string) {
+	d.t.Helper()
+	d.Go("/day/" + on)
+	d.Follow(".day tbody a")
+	Eval[bool](d.tab, `(() => { const m = []; for (const r of document.querySelectorAll("tr[data-pupil]")) { const was = r.dataset.mark.split(",").map(Number); m.push({ pupil: r.dataset.pupil, was: was, now: [was[0] === 1 ? 6 : 1, 0, 0] }); if (m.length === 2) break; } return ask(location.pathname, { marks: m, take: true, closed: false, reason: "" }).then(r => r.ok) })()`)
+}
