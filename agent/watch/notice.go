@@ -11,22 +11,35 @@ type Notice struct {
 	Text  *text.Message
 	Alarm bool   // to be acted upon at once
 	Class string // whom it is about, "" for the school
+	Case  bool   // somebody waits for a case to be opened
+}
+
+// Alarms say of a day's rolls that sickness clusters. Mostly there are none.
+func (d *Desk) Alarms(on schema.Date) ([]Notice, error) {
+	out, _, err := d.alarms(on)
+	return out, err
+}
+
+func (d *Desk) alarms(on schema.Date) (out []Notice, sick Checked, err error) {
+	r, err := d.book.Open()
+	if err != nil {
+		return nil, sick, err
+	}
+	if sick, err = d.SickOn(on); err != nil {
+		return nil, sick, err
+	}
+	for _, c := range sick.Clusters {
+		out = append(out, Notice{Text: c.Say(r, SickLimitsOf(r)), Alarm: true, Class: c.Class})
+	}
+	return out, sick, nil
 }
 
 // Notices say what a day's rolls gave rise to: alarms of sickness or that there are
 // none (零报告), and how many pupils wait for a case. Before any roll there are none.
 func (d *Desk) Notices(on schema.Date) ([]Notice, error) {
-	r, err := d.book.Open()
+	out, sick, err := d.alarms(on)
 	if err != nil {
 		return nil, err
-	}
-	sick, err := d.SickOn(on)
-	if err != nil {
-		return nil, err
-	}
-	var out []Notice
-	for _, c := range sick.Clusters {
-		out = append(out, Notice{c.Say(r, SickLimitsOf(r)), true, c.Class})
 	}
 	if len(out) == 0 && sick.Taken > 0 {
 		out = append(out, Notice{Text: text.New("watch.notice_none", "taken", sick.Taken, "classes", sick.Classes, "n", sick.Sick)})
@@ -36,7 +49,7 @@ func (d *Desk) Notices(on schema.Date) ([]Notice, error) {
 		return nil, err
 	}
 	if len(found) > 0 {
-		out = append(out, Notice{Text: text.New("watch.notice_cases", "n", len(found))})
+		out = append(out, Notice{Text: text.New("watch.notice_cases", "n", len(found)), Case: true})
 	}
 	return out, nil
 }

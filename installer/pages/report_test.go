@@ -84,10 +84,13 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// change takes the morning's roll of the first class on a day anew: all present.
+// change marks the first pupil of the first class anew on a day that is past: absent if
+// present, else present.
 func (d *desk) change(on string) {
 	d.t.Helper()
 	d.Go("/day/" + on)
-	d.Follow(".day tbody a")
-	Eval[bool](d.tab, `(() => { const m = []; for (const r of document.querySelectorAll("tr[data-pupil]")) { const was = r.dataset.mark.split(",").map(Number); m.push({ pupil: r.dataset.pupil, was: was, now: [was[0] === 1 ? 6 : 1, 0, 0] }); if (m.length === 2) break; } return ask(location.pathname, { marks: m, take: true, closed: false, reason: "" }).then(r => r.ok) })()`)
+	d.Follow(".day tbody td a")
+	if !Eval[bool](d.tab, `(() => { const r = document.querySelector("#roll tbody tr"), was = r.dataset.mark.split(",").map(Number); return ask(location.pathname, { marks: [{ pupil: r.dataset.pupil, was: was, now: [was[0] === 1 ? 6 : 1, 0, 0] }], over: true, why: "家长补了假条" }).then(a => a.ok) })()`) {
+		d.t.Fatalf("the roll of %s was not changed: %s", on, d.where())
+	}
 }

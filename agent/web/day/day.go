@@ -8,6 +8,7 @@ import (
 
 	"shangu/agent/roll"
 	"shangu/agent/roster"
+	"shangu/agent/watch"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/ui"
 	"shangu/schema"
@@ -18,8 +19,8 @@ import (
 var files embed.FS
 
 // Area returns the pages.
-func Area(desk *roll.Desk, book *roster.Book) ui.Area {
-	p := &pages{desk, book}
+func Area(desk *roll.Desk, book *roster.Book, watch Watch) ui.Area {
+	p := &pages{desk, book, watch}
 	return ui.Area{Name: "day", Files: files, Routes: []ui.Route{
 		{Pattern: "GET /day", Who: ui.Recorder, Do: p.day},
 		{Pattern: "GET /day/{date}", Who: ui.Recorder, Do: p.day},
@@ -30,9 +31,15 @@ func Area(desk *roll.Desk, book *roster.Book) ui.Area {
 	}}
 }
 
+// Watch says what a day's rolls gave rise to; agent/watch's Desk.
+type Watch interface {
+	Notices(on schema.Date) ([]watch.Notice, error)
+}
+
 type pages struct {
-	desk *roll.Desk
-	book *roster.Book
+	desk  *roll.Desk
+	book  *roster.Book
+	watch Watch
 }
 
 // stripDays is how many days are shown beside the day: a fortnight.
@@ -55,6 +62,7 @@ type dayView struct {
 	More     int // that are missing besides
 	Ahead    []ahead
 	Early    bool
+	Notices  []watch.Notice
 }
 
 // tile is a day of the strip.
@@ -113,7 +121,11 @@ func (p *pages) day(r *ui.Request) (ui.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := dayView{Kinds: schema.DayKinds, Early: on > r.Today}
+	notices, err := p.watch.Notices(on)
+	if err != nil {
+		return nil, err
+	}
+	v := dayView{Notices: notices, Kinds: schema.DayKinds, Early: on > r.Today}
 	for _, d := range strip {
 		v.Strip = append(v.Strip, tile{d, moodOf(d), d.Date == on})
 		if d.Date == on {

@@ -99,6 +99,7 @@ type standing struct {
 	Stale  []string           `json:"stale,omitempty"` // pupils that somebody else has marked: nothing was saved
 	Said   string             `json:"said,omitempty"`
 	Wrong  bool               `json:"wrong,omitempty"` // nothing was saved: Said says why
+	Alarms []string           `json:"alarms,omitempty"`
 }
 
 type rowJSON struct {
@@ -141,6 +142,9 @@ func (p *pages) save(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	out := stands(book, s)
+	if out.Alarms, err = p.alarms(r, id); err != nil {
+		return nil, err
+	}
 	out.Said = r.Say("sheet.saved_at", "time", r.Now.In(schema.Zone).Format("15:04:05"))
 	return ui.Reply{Value: out}, nil
 }
@@ -156,5 +160,7 @@ func (p *pages) now(r *ui.Request) (ui.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ui.Reply{Value: stands(book, s)}, nil
+	out := stands(book, s)
+	out.Alarms, err = p.alarms(r, id)
+	return ui.Reply{Value: out}, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"shangu/agent/roll"
 	"shangu/agent/roster"
+	"shangu/agent/watch"
 	"shangu/agent/web/ui"
 	"shangu/schema"
 	"shangu/schema/text"
@@ -19,8 +20,8 @@ import (
 var files embed.FS
 
 // Area returns the pages.
-func Area(desk *roll.Desk, book *roster.Book) ui.Area {
-	p := &pages{desk, book}
+func Area(desk *roll.Desk, book *roster.Book, watch Watch) ui.Area {
+	p := &pages{desk, book, watch}
 	return ui.Area{Name: "sheet", Files: files, Routes: []ui.Route{
 		{Pattern: "GET /roll/{class}/{date}/{session}", Who: ui.Recorder, Do: p.show},
 		{Pattern: "POST /roll/{class}/{date}/{session}", Who: ui.Recorder, Do: p.save},
@@ -29,9 +30,30 @@ func Area(desk *roll.Desk, book *roster.Book) ui.Area {
 	}}
 }
 
+// Watch says what rolls give rise to at once; agent/watch's Desk.
+type Watch interface {
+	Alarms(on schema.Date) ([]watch.Notice, error)
+}
+
 type pages struct {
-	desk *roll.Desk
-	book *roster.Book
+	desk  *roll.Desk
+	book  *roster.Book
+	watch Watch
+}
+
+// alarms are those of a sheet's class and day, in words.
+func (p *pages) alarms(r *ui.Request, id schema.SheetID) ([]string, error) {
+	all, err := p.watch.Alarms(id.Date)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, n := range all {
+		if n.Class == id.Class {
+			out = append(out, n.Text.In(r.Lang)+r.Say("watch.alarm_now"))
+		}
+	}
+	return out, nil
 }
 
 // Path is the address of a sheet.
@@ -89,6 +111,7 @@ type filled struct {
 	DayKind  int // of Kinds
 	School   bool
 	Reasons  []string // message ids: why there is no school most often
+	Alarms   []string // what the class's day gives rise to at once
 }
 
 var reasons = []string{"sheet.reason_snow", "sheet.reason_road", "sheet.reason_power", "sheet.reason_meeting", "sheet.reason_outing"}
@@ -110,6 +133,9 @@ func (p *pages) show(r *ui.Request) (ui.Answer, error) {
 		Minutes: minutes, Kinds: schema.DayKinds, DayKind: book.Day(id.Date), Reasons: reasons,
 	}
 	v.School = schema.SchoolDay(v.DayKind)
+	if v.Alarms, err = p.alarms(r, id); err != nil {
+		return nil, err
+	}
 	for _, w := range s.Rows {
 		v.Rows = append(v.Rows, row{
 			Key: book.Key(w.Pupil.ID), Name: w.Pupil.Name, Initials: w.Pupil.Initials, Mark: markOf(w.Mark),

@@ -179,8 +179,19 @@ if (document.getElementById("roll")) {
       if (own) meant = true;
       byId("over").hidden = !over || meant;
     }
+    alarm(a.alarms || []);
     frame();
     count();
+  };
+
+  // alarm says what the class's day gives rise to at once; what is said already is not
+  // said again.
+  const alarm = (list) => {
+    const box = byId("alarms");
+    if ([...box.children].map((p) => p.textContent).join() === list.join()) return;
+    box.textContent = "";
+    for (const words of list) box.append(Object.assign(document.createElement("p"), { textContent: words }));
+    box.hidden = list.length === 0;
   };
 
   // frame shows what can be done as the sheet stands.
