@@ -62,6 +62,26 @@ func (r *Roster) calendar(own func(*change.Doc) bool) func(*change.Doc) {
 			r.own = either(r.own, d.Lookup)
 		} else {
 			r.district = either(r.district, d.Lookup)
+			r.lists(d)
 		}
+	}
+}
+
+// lists notes from when to when the district's calendar lists the school days of a
+// year one by one. One that names holidays and make-up days alone lists none.
+func (r *Roster) lists(d *change.Doc) {
+	var l span
+	d.Each(func(k schema.Key, v schema.Value) {
+		on, ok := schema.ParseDate(k.Sub)
+		if n, _ := v.Int(); k.Num != schema.CalendarDay || !ok || n != schema.DaySchool {
+			return
+		}
+		if l.from == 0 || on < l.from {
+			l.from = on
+		}
+		l.to = max(l.to, on)
+	})
+	if l.from != 0 {
+		r.listed = append(r.listed, l)
 	}
 }

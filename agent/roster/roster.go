@@ -82,10 +82,14 @@ type Roster struct {
 	in         map[string][]schema.Enrolment
 	own        func(schema.Key) schema.Value // the school's own exceptions to the calendar
 	district   func(schema.Key) schema.Value
+	listed     []span // of dates whose school days the district's calendar lists
 	settings   map[string]*change.Doc
 	secret     []byte
 	byKey      map[string]string // ids of classes, pupils and teachers
 }
+
+// span is from a date to a date.
+type span struct{ from, to schema.Date }
 
 // Kinds are the kinds that a Roster is made of.
 var Kinds = []schema.Kind{
@@ -183,12 +187,13 @@ func (r *Roster) Agreements() []*Agreement { return slices.Clone(r.agreements) }
 func (r *Roster) SchoolName(code string) string { return cmp.Or(r.schools[code], code) }
 
 // Day is what a date is by the calendars: schema.DayKinds. Where neither the
-// district nor the school says, Monday to Friday are school days.
+// district nor the school says, Monday to Friday are school days, but not among days
+// that the district lists one by one: what it leaves out is none, to the hub as well.
 func (r *Roster) Day(d schema.Date) int {
 	if kind := schema.DayOf(d, r.district, r.own); kind != 0 {
 		return kind
 	}
-	if d.Weekend() {
+	if d.Weekend() || slices.ContainsFunc(r.listed, func(l span) bool { return l.from <= d && d <= l.to }) {
 		return schema.DayHoliday
 	}
 	return schema.DaySchool

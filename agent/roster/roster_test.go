@@ -10,6 +10,8 @@ import (
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/schema"
+	"shangu/sync/change"
+	"shangu/sync/session"
 )
 
 var _ roster.Documents = (*store.Store)(nil)
@@ -183,5 +185,27 @@ func TestDays(t *testing.T) {
 	}
 	if got := r.Threshold(schema.SettingSickDay); got != 3 {
 		t.Errorf("a setting that nobody set: %d", got)
+	}
+}
+
+// A district that lists the school days of a term leaves out the holidays; one that
+// lists holidays and make-up days leaves out the school days.
+func TestListedDays(t *testing.T) {
+	s := newSchool(t)
+	set := func(kv ...any) {
+		doc := &change.Doc{Scope: schema.DistrictScope, Kind: schema.KindCalendar, ID: "2026"}
+		for i := 0; i < len(kv); i += 2 {
+			doc.Cells = append(doc.Cells, change.Cell{Key: schema.Key{Num: schema.CalendarDay, Sub: kv[i].(string)}, Value: schema.Int(int64(kv[i+1].(int))), Version: change.Ref{Seq: 1}})
+		}
+		if err := s.s.Absorb(session.Delta{Docs: []*change.Doc{doc}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("2026-09-30", schema.DaySchool, "2026-10-08", schema.DaySchool, "2026-10-10", schema.DayMakeUp)
+	r := s.open()
+	for on, want := range map[string]int{"2026-09-30": schema.DaySchool, "2026-10-01": schema.DayHoliday, "2026-10-08": schema.DaySchool, "2026-10-09": schema.DaySchool, "2026-10-10": schema.DayMakeUp, "2026-09-29": schema.DaySchool} {
+		if got := r.Day(day(on)); got != want {
+			t.Errorf("%s is %d, want %d", on, got, want)
+		}
 	}
 }
