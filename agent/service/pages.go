@@ -51,7 +51,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
 			{ID: "day", Path: "/day", Text: "sheet.menu", Who: ui.Recorder},
-			{ID: "visits", Path: visitpages.Path, Text: "visit.menu", Who: ui.Signed},
+			visitpages.Entry(visits),
 			{ID: "training", Path: trainingpages.Path, Text: "training.menu", Who: ui.Recorder},
 			{ID: "watch", Path: "/watch", Text: "watch.menu", Who: ui.Recorder},
 			{ID: "roster", Path: "/roster", Text: "roster.menu", Who: ui.Recorder},

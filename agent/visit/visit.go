@@ -92,6 +92,12 @@ func (v *Visit) State() State {
 	return Confirmed
 }
 
+// ForUs reports whether the visit waits for this school's confirmation.
+func (v *Visit) ForUs() bool {
+	state := v.State()
+	return !v.Own && (state == Waits || state == Changed)
+}
+
 // Last is the last day of the visit.
 func (v *Visit) Last() schema.Date { return max(v.Date, v.End) }
 

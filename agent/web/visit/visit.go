@@ -45,6 +45,21 @@ func Area(desk *visit.Desk, book *roster.Book) ui.Area {
 	}}
 }
 
+// Entry is the list's place in the menu, with how many visits wait there for this
+// school's confirmation.
+func Entry(desk *visit.Desk) ui.Entry {
+	return ui.Entry{ID: "visits", Path: Path, Text: "visit.menu", Who: ui.Signed, Count: func() int {
+		all, _ := desk.All() // what cannot be read is told on the page itself
+		n := 0
+		for _, v := range all {
+			if v.ForUs() {
+				n++
+			}
+		}
+		return n
+	}}
+}
+
 type pages struct {
 	desk *visit.Desk
 	book *roster.Book
@@ -75,7 +90,7 @@ type line struct {
 
 // State names how far it is confirmed, for message ids.
 func (l line) State() string {
-	if toConfirm(l.Visit) {
+	if l.ForUs() {
 		return "mine"
 	}
 	return stateName(l.Visit.State())
@@ -166,7 +181,7 @@ func (p *pages) list(r *ui.Request) (ui.Answer, error) {
 	}
 	d.Helps = len(book.Agreements()) > 0 && len(visit.Agreements(book, r.Today)) == 0
 	for _, v := range all {
-		if toConfirm(v) {
+		if v.ForUs() {
 			d.Waits++
 		}
 	}
@@ -211,11 +226,6 @@ func schoolName(book *roster.Roster, code string) string {
 	return code
 }
 
-// toConfirm reports whether a visit waits for this school.
-func toConfirm(v *visit.Visit) bool {
-	return !v.Own && (v.State() == visit.Waits || v.State() == visit.Changed)
-}
-
 // chosen are the visits that the address asks for: of a school year, the newest if
 // none is said.
 func (p *pages) chosen(r *ui.Request, book *roster.Roster, all []*visit.Visit) (*ui.Form, []*visit.Visit) {
@@ -228,7 +238,7 @@ func (p *pages) chosen(r *ui.Request, book *roster.Roster, all []*visit.Visit) (
 	var out []*visit.Visit
 	for _, v := range all {
 		state := q.Get("state")
-		fits := state == stateName(v.State()) || state == "" && v.Void == "" || state == "mine" && toConfirm(v) || state == "here" && p.desk.Here(v)
+		fits := state == stateName(v.State()) || state == "" && v.Void == "" || state == "mine" && v.ForUs() || state == "here" && p.desk.Here(v)
 		// What waits for this school waits whatever year it is of.
 		inYear := state == "mine" || strconv.Itoa(v.Date.SchoolYear()) == year
 		if fits && inYear && (q.Get("month") == "" || q.Get("month") == v.Date.Month()) && (q.Get("agreement") == "" || q.Get("agreement") == v.Agreement) {
