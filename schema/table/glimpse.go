@@ -39,12 +39,12 @@ func Look(data []byte, spec *Spec) ([]Glimpse, error) {
 			return nil, err
 		}
 		var out []Glimpse
-		for _, name := range book.sheets() {
-			src, err := book.open(name)
+		for _, seen := range book.sheets() {
+			src, err := book.open(seen)
 			if err != nil || len(out) == glimpseOf {
 				continue
 			}
-			s := &sheet{name: name, spec: spec, problems: &Problems{}, base: book.base, source: src}
+			s := &sheet{name: seen.Name, spec: spec, problems: &Problems{}, base: book.base, source: src}
 			if s.peek(); len(s.buffered) > 0 {
 				out = append(out, glimpse(s))
 			}

@@ -39,7 +39,7 @@ func TestGrids(t *testing.T) {
 		t.Errorf("%v, %v", merged, err)
 	}
 	layout, err := f.GetPageLayout(sheet)
-	if err != nil || *layout.Orientation != "landscape" || *layout.Size != a4 || *layout.FitToWidth != 1 || *layout.FitToHeight != 0 {
+	if err != nil || *layout.Orientation != "landscape" || *layout.Size != 9 || *layout.FitToWidth != 1 || *layout.FitToHeight != 0 {
 		t.Errorf("%+v, %v", layout, err)
 	}
 	names := f.GetDefinedName()

@@ -2,10 +2,10 @@ package table
 
 import (
 	"math"
-	"strconv"
 	"strings"
 
 	"shangu/schema"
+	"shangu/schema/table/xlsx"
 	"shangu/schema/text"
 )
 
@@ -118,7 +118,7 @@ func (r *Row) Fail(c int, m *text.Message) { r.in.problems.Add(r.Where(c, m)) }
 func (r *Row) Where(c int, m *text.Message) Problem {
 	p := Problem{Sheet: r.Sheet, Line: r.Line, Message: m, Column: r.in.spec.Columns[c].label().In(text.Default())}
 	if at := r.in.at[c]; at >= 0 {
-		p.Cell = cellName(at, r.Line)
+		p.Cell = xlsx.Ref(at+1, r.Line)
 		p.Column = r.in.headings[c]
 	}
 	return p
@@ -127,13 +127,4 @@ func (r *Row) Where(c int, m *text.Message) Problem {
 // FailRow reports what is wrong with the whole row.
 func (r *Row) FailRow(m *text.Message) {
 	r.in.problems.Add(Problem{Sheet: r.Sheet, Line: r.Line, Message: m})
-}
-
-// cellName is a spreadsheet's name of a cell; column counts from 0.
-func cellName(column, line int) string {
-	var b []byte
-	for n := column + 1; n > 0; n = (n - 1) / 26 {
-		b = append([]byte{byte('A' + (n-1)%26)}, b...)
-	}
-	return string(b) + strconv.Itoa(line)
 }

@@ -11,9 +11,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xuri/excelize/v2"
-
 	"shangu/schema"
+	"shangu/schema/table/xlsx"
 	"shangu/schema/text"
 )
 
@@ -49,12 +48,12 @@ func openWorkbook(file string, data []byte, spec *Spec, problems *Problems) (she
 		return nil
 	}
 	var all []*sheet
-	for _, name := range book.sheets() {
-		if spec.only != "" && name != spec.only {
+	for _, seen := range book.sheets() {
+		if spec.only != "" && seen.Name != spec.only {
 			continue
 		}
-		src, err := book.open(name)
-		s := &sheet{name: name, spec: spec, problems: &Problems{}, base: book.base, source: src}
+		src, err := book.open(seen)
+		s := &sheet{name: seen.Name, spec: spec, problems: &Problems{}, base: book.base, source: src}
 		if err != nil {
 			s.fail(0, err)
 		} else {
@@ -95,7 +94,7 @@ func openWorkbook(file string, data []byte, spec *Spec, problems *Problems) (she
 
 // book is an open workbook.
 type book struct {
-	file   *excelize.File
+	file   *xlsx.Book
 	base   schema.Date
 	merges map[string][]merge // by part
 }
@@ -104,50 +103,26 @@ type book struct {
 type merge struct{ x1, y1, x2, y2 int }
 
 // newBook opens a workbook after looking over those of its parts that will be
-// read. The library behind it takes broken XML for the end of a sheet, unpacks
-// pictures into memory and believes any row number; so the parts are checked
-// first, and it is given nothing else.
+// read: are they whole, and of a size that can be? Nothing else of it is touched.
 func newBook(data []byte) (*book, error) {
 	b := &book{merges: map[string][]merge{}, base: base1900}
-	lean, err := b.pick(data)
+	parts, err := b.pick(data)
 	if err != nil {
 		return nil, err
 	}
-	err = guard(func() error {
-		b.file, err = excelize.OpenReader(bytes.NewReader(lean), excelize.Options{
-			RawCellValue: true, UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxUnpacked,
-		})
-		if err != nil {
-			return err
-		}
-		p, err := b.file.GetWorkbookProps()
-		if err == nil && p.Date1904 != nil && *p.Date1904 {
-			b.base = base1904
-		}
-		return err
-	})
-	if err != nil {
+	if b.file, err = xlsx.Open(parts); err != nil {
 		return nil, fmt.Errorf("open workbook: %w", err)
 	}
+	if b.file.Date1904 {
+		b.base = base1904
+	}
 	return b, nil
-}
-
-// guard turns a panic of the library on damaged input into an error.
-func guard(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("decode workbook: %v", r)
-		}
-	}()
-	return f()
 }
 
 // wanted reports whether a part of a workbook is read.
 func wanted(name string) bool {
 	name = strings.ToLower(name)
 	switch {
-	case name == "[content_types].xml" || name == "_rels/.rels":
-		return true
 	case !strings.HasPrefix(name, "xl/"):
 		return false
 	case strings.HasPrefix(name, "xl/worksheets/"):
@@ -157,8 +132,8 @@ func wanted(name string) bool {
 		name == "xl/sharedstrings.xml" || name == "xl/styles.xml"
 }
 
-// pick checks the parts that are read and returns a workbook of them alone.
-func (b *book) pick(data []byte) ([]byte, error) {
+// pick checks the parts that are read and returns them by name in lower case.
+func (b *book) pick(data []byte) (map[string]*zip.File, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, formCut.refusal()
@@ -166,20 +141,18 @@ func (b *book) pick(data []byte) ([]byte, error) {
 	if len(z.File) > maxParts {
 		return nil, text.New("table.bomb")
 	}
-	var out bytes.Buffer
-	w := zip.NewWriter(&out)
 	total := uint64(0)
 	area := 0
-	seen := map[string]bool{}
+	parts := map[string]*zip.File{}
 	for _, f := range z.File {
 		if !wanted(f.Name) {
 			continue
 		}
-		if low := strings.ToLower(f.Name); seen[low] {
+		low := strings.ToLower(f.Name)
+		if parts[low] != nil {
 			return nil, text.New("table.damaged", "why", f.Name)
-		} else {
-			seen[low] = true
 		}
+		parts[low] = f
 		if f.Flags&1 != 0 {
 			return nil, formEncrypted.refusal()
 		}
@@ -187,30 +160,24 @@ func (b *book) pick(data []byte) ([]byte, error) {
 		if total += f.UncompressedSize64; total > maxUnpacked {
 			return nil, text.New("table.bomb")
 		}
-		if strings.HasSuffix(strings.ToLower(f.Name), ".xml") {
-			if err := b.look(f, &area); err != nil {
+		if strings.HasSuffix(low, ".xml") {
+			if err := b.look(f, low, &area); err != nil {
 				return nil, err
 			}
 		}
-		if err := w.Copy(f); err != nil {
-			return nil, fmt.Errorf("copy %s: %w", f.Name, err)
-		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("copy workbook: %w", err)
-	}
-	return out.Bytes(), nil
+	return parts, nil
 }
 
 // look reads one part to its end: is it whole, well-formed and of a size that
 // can be?
-func (b *book) look(f *zip.File, area *int) error {
+func (b *book) look(f *zip.File, low string, area *int) error {
 	r, err := f.Open()
 	if err != nil {
 		return fmt.Errorf("open %s: %w", f.Name, err)
 	}
 	defer r.Close()
-	sheetPart := strings.HasPrefix(strings.ToLower(f.Name), "xl/worksheets/")
+	sheetPart := strings.HasPrefix(low, "xl/worksheets/")
 	d := xml.NewDecoder(r)
 	depth, rows, column := 0, 0, 0
 	for {
@@ -247,7 +214,7 @@ func (b *book) look(f *zip.File, area *int) error {
 				last := column
 				column++
 				if ref, ok := attr(t, "r"); ok {
-					x, _, err := excelize.CellNameToCoordinates(ref)
+					x, _, err := xlsx.ParseRef(ref)
 					if err != nil {
 						return fmt.Errorf("read %s: %w", f.Name, err)
 					}
@@ -257,9 +224,9 @@ func (b *book) look(f *zip.File, area *int) error {
 					return text.New("table.bomb")
 				}
 			case "mergeCell":
-				if ref, ok := attr(t, "ref"); ok && len(b.merges[f.Name]) < maxMerges {
+				if ref, ok := attr(t, "ref"); ok && len(b.merges[low]) < maxMerges {
 					if m, ok := parseMerge(ref); ok {
-						b.merges[f.Name] = append(b.merges[f.Name], m)
+						b.merges[low] = append(b.merges[low], m)
 					}
 				}
 			}
@@ -289,68 +256,32 @@ func parseMerge(ref string) (m merge, ok bool) {
 		return m, false
 	}
 	var err1, err2 error
-	m.x1, m.y1, err1 = excelize.CellNameToCoordinates(from)
-	m.x2, m.y2, err2 = excelize.CellNameToCoordinates(to)
+	m.x1, m.y1, err1 = xlsx.ParseRef(from)
+	m.x2, m.y2, err2 = xlsx.ParseRef(to)
 	return m, err1 == nil && err2 == nil && m.y2 > m.y1 && m.x2 >= m.x1
 }
 
 // sheets lists the sheets that people see, in their order.
-func (b *book) sheets() (names []string) {
-	for _, n := range b.file.GetSheetList() {
-		if v, err := b.file.GetSheetVisible(n); err != nil || v {
-			names = append(names, n)
+func (b *book) sheets() (out []xlsx.Sheet) {
+	for _, s := range b.file.Sheets {
+		if !s.Hidden {
+			out = append(out, s)
 		}
 	}
-	return names
+	return out
 }
 
 // open starts to read a sheet.
-func (b *book) open(name string) (*bookSource, error) {
-	s := &bookSource{}
-	err := guard(func() (err error) {
-		s.rows, err = b.file.Rows(name)
-		return err
-	})
-	if err != nil {
-		return s, fmt.Errorf("open sheet: %w", err)
-	}
-	s.merges = b.down(name)
-	return s, nil
-}
-
-// down returns a sheet's merged ranges of several lines, topmost first.
-func (b *book) down(name string) (out []merge) {
-	// The part that a sheet is in is the library's secret, but for books with
-	// one sheet; for others it reads the sheet once more.
-	switch len(b.merges) {
-	case 0:
-		return nil
-	case 1:
-		if b.file.SheetCount == 1 {
-			for _, m := range b.merges {
-				out = m
-			}
-			break
-		}
-		fallthrough
-	default:
-		_ = guard(func() error {
-			cells, err := b.file.GetMergeCells(name, true)
-			for _, c := range cells[:min(len(cells), maxMerges)] {
-				if m, ok := parseMerge(c[0]); ok {
-					out = append(out, m)
-				}
-			}
-			return err
-		})
-	}
-	slices.SortFunc(out, func(a, b merge) int { return a.y1 - b.y1 })
-	return out
+func (b *book) open(sheet xlsx.Sheet) (s *bookSource, err error) {
+	s = &bookSource{merges: slices.Clone(b.merges[sheet.Part])}
+	slices.SortFunc(s.merges, func(a, b merge) int { return a.y1 - b.y1 })
+	s.rows, err = b.file.Rows(sheet)
+	return s, err
 }
 
 // bookSource reads a sheet line by line.
 type bookSource struct {
-	rows   *excelize.Rows
+	rows   *xlsx.Rows
 	number int
 	merges []merge // not begun yet
 	active []filled
@@ -365,22 +296,12 @@ type filled struct {
 
 func (s *bookSource) next() (l line, err error) {
 	for !s.ended {
-		var more bool
-		var cells []string
-		err := guard(func() (err error) {
-			if more = s.rows.Next(); more {
-				cells, err = s.rows.Columns()
-			}
-			return err
-		})
-		if err != nil || !more {
+		number, cells, err := s.rows.Next()
+		if err != nil {
 			s.ended = true
-			if err == nil {
-				err = io.EOF
-			}
 			return line{number: s.number}, err
 		}
-		s.number++
+		s.number = number
 		if blank(cells) && len(s.active) == 0 {
 			continue
 		}

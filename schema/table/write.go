@@ -2,14 +2,16 @@ package table
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/xuri/excelize/v2"
+	"shangu/schema/table/xlsx"
 )
 
 // Format is a file format that Write knows.
@@ -132,72 +134,45 @@ func unshield(s string) string {
 }
 
 func writeWorkbook(w io.Writer, sheetName, title string, head []any, rows iter.Seq2[[]any, error], pick func([]any) []any) error {
-	book := excelize.NewFile()
-	defer book.Close()
-	if err := book.SetSheetName("Sheet1", sheetName); err != nil {
-		return fmt.Errorf("write workbook: %w", err)
-	}
-	out, err := book.NewStreamWriter(sheetName)
-	if err != nil {
-		return fmt.Errorf("write workbook: %w", err)
-	}
-	heading, err := book.NewStyle(&excelize.Style{
-		Font:      &excelize.Font{Bold: true},
-		Alignment: &excelize.Alignment{Horizontal: "center"},
-	})
-	if err != nil {
-		return fmt.Errorf("write workbook: %w", err)
-	}
-	styled := make([]any, len(head))
-	for i, h := range head {
-		styled[i] = excelize.Cell{StyleID: heading, Value: h}
-	}
-	top := []any{excelize.Cell{StyleID: heading, Value: title}}
-	if err := firstErr(
-		out.SetColWidth(1, len(head), 14),
-		out.SetPanes(&excelize.Panes{Freeze: true, YSplit: 2, TopLeftCell: "A3", ActivePane: "bottomLeft"}),
-		out.SetRow("A1", top),
-		out.SetRow("A2", styled),
-	); err != nil {
-		return fmt.Errorf("write workbook: %w", err)
-	}
-	n := 2
-	for cells, err := range rows {
-		if err != nil {
-			return fmt.Errorf("write workbook: %w", err)
-		}
-		if n++; n > maxRows {
-			return fmt.Errorf("write workbook: more than %d rows", maxRows)
-		}
-		row := pick(cells)
-		for i, c := range row {
-			if d, ok := c.(Decimal); ok {
-				row[i] = d.float()
-			}
-		}
-		if err := out.SetRow("A"+strconv.Itoa(n), row); err != nil {
-			return fmt.Errorf("write workbook: %w", err)
-		}
-	}
-	if len(head) > 1 {
-		if err := out.MergeCell("A1", cellName(len(head)-1, 1)); err != nil {
-			return fmt.Errorf("write workbook: %w", err)
-		}
-	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("write workbook: %w", err)
-	}
-	if err := book.Write(w); err != nil {
+	if err := putWorkbook(xlsx.NewWriter(w), sheetName, title, head, rows, pick); err != nil {
 		return fmt.Errorf("write workbook: %w", err)
 	}
 	return nil
 }
 
-func firstErr(errs ...error) error {
-	for _, err := range errs {
+func putWorkbook(out *xlsx.Writer, sheetName, title string, head []any, rows iter.Seq2[[]any, error], pick func([]any) []any) error {
+	if err := out.Begin(xlsx.Page{Name: sheetName, Widths: slices.Repeat([]float64{14}, len(head)), Frozen: 2}); err != nil {
+		return err
+	}
+	if err := errors.Join(out.Row(0, xlsx.Cell{Value: title, Style: xlsx.Heading}), out.Row(0, cellsOf(head, xlsx.Heading)...)); err != nil {
+		return err
+	}
+	n := 2
+	for cells, err := range rows {
 		if err != nil {
 			return err
 		}
+		if n++; n > maxRows {
+			return fmt.Errorf("more than %d rows", maxRows)
+		}
+		if err := out.Row(0, cellsOf(pick(cells), xlsx.Plain)...); err != nil {
+			return err
+		}
 	}
-	return nil
+	var merged []xlsx.Range
+	if len(head) > 1 {
+		merged = append(merged, xlsx.Range{Column1: 1, Row1: 1, Column2: len(head), Row2: 1})
+	}
+	return errors.Join(out.End(merged...), out.Close())
+}
+
+func cellsOf(row []any, style xlsx.Style) []xlsx.Cell {
+	out := make([]xlsx.Cell, len(row))
+	for i, c := range row {
+		if d, ok := c.(Decimal); ok {
+			c = d.float()
+		}
+		out[i] = xlsx.Cell{Value: c, Style: style}
+	}
+	return out
 }
