@@ -261,6 +261,16 @@ func TestRollByTap(t *testing.T) {
 		d.expect(fmt.Sprint("row ", row), d.mark(row), want)
 	}
 	d.expect("absent", d.Text("#n-absent"), "2")
+	d.do("resize", chromedp.EmulateViewport(sizes[0][0], sizes[0][1]))
+	d.Follow(".foot [name=on]")
+	d.Follow(".foot [lang=en]")
+	d.Check("roll-large-en")
+	d.Go("/day")
+	d.Check("day-large-english")
+	d.Go("/leave/new")
+	d.Choose("#f-class", Eval[string](d.tab, `document.querySelector("#f-class").options[1].value`))
+	d.See("#f-pupil")
+	d.Check("leave-large-en")
 }
 
 // Days that are over, closed or to come.

@@ -138,7 +138,7 @@ func (p *pages) day(r *ui.Request) (ui.Answer, error) {
 	for _, c := range v.Day.Classes {
 		l := line{Name: c.Class.Name, Path: "/fortnight/" + book.Key(c.Class.ID), Roll: c.Roll}
 		for _, s := range c.Slots {
-			l.Slots = append(l.Slots, p.slot(r, book, s))
+			l.Slots = append(l.Slots, p.slot(r, book, v.Day.Kind, s))
 		}
 		v.Classes = append(v.Classes, l)
 	}
@@ -168,7 +168,8 @@ func moodOf(d *roll.Day) string {
 	return "none"
 }
 
-func (p *pages) slot(r *ui.Request, book *roster.Roster, s roll.Slot) slot {
+// slot puts a sheet into words; kind is what its day is, of schema.DayKinds.
+func (p *pages) slot(r *ui.Request, book *roster.Roster, kind int, s roll.Slot) slot {
 	out := slot{Path: sheet.Path(book, s.ID), Late: s.Due && s.State == roll.NotTaken && s.ID.Date < r.Today}
 	switch {
 	case s.State == roll.Taken && s.Absent == 0:
@@ -181,8 +182,15 @@ func (p *pages) slot(r *ui.Request, book *roster.Roster, s roll.Slot) slot {
 		out.Mood, out.Text = "closed", r.Say("sheet.no_school")
 	case s.Begun:
 		out.Mood, out.Text = "begun", r.Say("day.begun")
+	case out.Late:
+		out.Mood, out.Text = "none", r.Say("day.late")
 	case s.Due:
 		out.Mood, out.Text = "none", r.Say("sheet.not_taken")
+	case !schema.SchoolDay(kind):
+		out.Mood, out.Text = "undue", schema.DayKinds.Label(int64(kind)).In(r.Lang)
+		if kind != schema.DayHoliday {
+			out.Mood = "closed"
+		}
 	default:
 		out.Mood, out.Text = "undue", r.Say("day.not_due")
 	}
@@ -226,7 +234,7 @@ func (p *pages) class(r *ui.Request) (ui.Answer, error) {
 	for _, d := range slices.Backward(days) {
 		cd := classDay{ClassDay: d}
 		for _, s := range d.Slots {
-			cd.Slots = append(cd.Slots, p.slot(r, book, s))
+			cd.Slots = append(cd.Slots, p.slot(r, book, d.Kind, s))
 		}
 		v.Days = append(v.Days, cd)
 		width = max(width, len(cd.Slots))
