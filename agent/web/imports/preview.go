@@ -43,6 +43,7 @@ type view struct {
 	Done     *done
 	Plan     *intake.Plan
 	Tabs     []tab
+	Notes    []table.Problem
 	Lines    []line
 	Page     int
 	Pages    int
@@ -104,6 +105,8 @@ func (p *pages) lines(r *ui.Request, plan *intake.Plan, v *view) error {
 		}
 		v.Tabs = append(v.Tabs, tab{s, r.Say(id), counts[s], s == v.Show})
 	}
+	// Who is gone is listed below, where it can be said what became of each.
+	v.Notes = slices.DeleteFunc(slices.Clone(plan.Notes), func(n table.Problem) bool { return n.Message.ID() == "intake.pupils_missing" && len(plan.Gone) > 0 })
 	v.Nothing = len(plan.Edits) == 0 && len(plan.Gone) == 0
 	picked := slices.DeleteFunc(slices.Clone(plan.Lines), func(l intake.Line) bool {
 		switch v.Show {

@@ -151,6 +151,7 @@ type overview struct {
 	Past    bool // it is not today
 	Classes []Count
 	Total   Count
+	Heads   bool // class teachers are known
 	Any     bool // the school has pupils at some time
 	Leads   bool // whoever looks may have names in files
 	Tab     string
@@ -166,6 +167,7 @@ func (p *pages) classes(r *ui.Request) (ui.Answer, error) {
 	for _, c := range book.Classes(on) {
 		n := count(book, c, on)
 		v.Total.add(n)
+		v.Heads = v.Heads || n.Head != ""
 		v.Classes = append(v.Classes, n)
 	}
 	return show(r, f, "roster/classes", r.Say("roster.title"), v), nil

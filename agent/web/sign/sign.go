@@ -11,7 +11,7 @@ import (
 	"shangu/schema/text"
 )
 
-//go:embed *.html
+//go:embed *.html *.css
 var files embed.FS
 
 // Area returns the pages of sign-in.
