@@ -7,15 +7,22 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 )
 
-// pages counts the pages of what the browser would print, and keeps it beside the
+// paper counts the pages of what the browser would print, and keeps it beside the
 // pictures.
 func (b *tab) paper(name string) int {
 	b.t.Helper()
 	pdf := call(b, "print", page.PrintToPDF, page.PrintToPDFParams{PreferCSSPageSize: new(true), PrintBackground: new(true)}).Data
 	if *shots != "" {
+		call(b, "emulate paper", emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		b.do("resize", chromedp.EmulateViewport(1062, 741))
+		b.picture(name + "-paper")
+		b.do("resize", chromedp.EmulateViewport(sizes[0][0], sizes[0][1]))
+		call(b, "emulate a screen", emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
 		if err := os.WriteFile(filepath.Join(*shots, name+".pdf"), pdf, 0o644); err != nil {
 			b.t.Fatal(err)
 		}

@@ -59,6 +59,9 @@ func TestPagesAreFast(t *testing.T) {
 			if len(paths) == 0 {
 				t.Fatal("no menu")
 			}
+			paths = append(paths, "/watch/cases", "/reports/2026-09", "/reports/2026-09/registers", "/exports")
+			d.Go("/reports/2026-09/registers")
+			paths = append(paths, Eval[string](d.tab, `document.querySelector(".tiles a").getAttribute("href")`))
 			d.Go("/day")
 			paths = append(paths, Eval[string](d.tab, `document.querySelector(".day td a").getAttribute("href")`))
 			for i, path := range paths {

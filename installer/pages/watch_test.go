@@ -75,4 +75,27 @@ func TestWatch(t *testing.T) {
 		t.Errorf("nobody is on the list: %s", d.where())
 	}
 	d.Check("watch-list")
+	// Three of a class with like symptoms: said on the roll as it is saved, on the day
+	// and on the watch, with no link to anybody.
+	d.Go("/day")
+	d.Follow(".day tbody td a")
+	if d.Has("#alarms:not([hidden])") {
+		t.Errorf("an alarm before anybody is sick: %s", d.where())
+	}
+	d.Press("01\r41\r02\r42\r03\r44\r\r")
+	d.Wait(`!document.getElementById("alarms").hidden`)
+	if !strings.Contains(d.Text("#alarms"), "3 名学生") {
+		t.Errorf("the alarm says %q", d.Text("#alarms"))
+	}
+	d.Check("roll-alarm")
+	d.Go("/day")
+	if !d.Has(`.notice.bad a[href="/watch"]`) {
+		t.Errorf("the day says nothing of it: %s", d.where())
+	}
+	d.Check("day-alarm")
+	d.Go("/watch")
+	d.Check("watch-alarm")
+	if !d.Has(".alarm") || !d.Says("1 起聚集") {
+		t.Errorf("the watch says nothing of it: %s", d.where())
+	}
 }

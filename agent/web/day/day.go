@@ -125,6 +125,9 @@ func (p *pages) day(r *ui.Request) (ui.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if on != r.Today { // who needs a case needs it today
+		notices = slices.DeleteFunc(notices, func(n watch.Notice) bool { return n.Case })
+	}
 	v := dayView{Notices: notices, Kinds: schema.DayKinds, Early: on > r.Today}
 	for _, d := range strip {
 		v.Strip = append(v.Strip, tile{d, moodOf(d), d.Date == on})

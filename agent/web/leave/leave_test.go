@@ -9,6 +9,7 @@ import (
 	"shangu/agent/attend"
 	"shangu/agent/leave"
 	"shangu/agent/roll"
+	"shangu/agent/watch"
 	"shangu/agent/web/day"
 	pages "shangu/agent/web/leave"
 	"shangu/agent/web/webtest"
@@ -30,8 +31,9 @@ func newSchool(t *testing.T) *webtest.School {
 	}
 	today := func() schema.Date { return schema.DateAt(s.Now) }
 	leaves := leave.NewDesk(s.Store, s.Store, s.Book, today)
-	desk := roll.NewDesk(roll.Parts{Store: s.Store, Saver: s.Store, Roster: s.Book, Days: attend.NewBook(s.Store), Leaves: leaves, Today: today})
-	s.Serve(day.Area(desk, s.Book), pages.Area(leaves, s.Book, s.Store.NewID))
+	days := attend.NewBook(s.Store)
+	desk := roll.NewDesk(roll.Parts{Store: s.Store, Saver: s.Store, Roster: s.Book, Days: days, Leaves: leaves, Today: today})
+	s.Serve(day.Area(desk, s.Book, watch.NewDesk(s.Store, s.Store, s.Book, days)), pages.Area(leaves, s.Book, s.Store.NewID))
 	return s
 }
 
