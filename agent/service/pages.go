@@ -20,6 +20,7 @@ import (
 	"shangu/agent/web/front"
 	"shangu/agent/web/imports"
 	leavepages "shangu/agent/web/leave"
+	"shangu/agent/web/network"
 	reportpages "shangu/agent/web/report"
 	rosterpages "shangu/agent/web/roster"
 	"shangu/agent/web/setup"
@@ -32,7 +33,7 @@ import (
 )
 
 // pages are what people see of the agent.
-func (a *Agent) pages(s *source) (http.Handler, error) {
+func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 	accounts, err := a.accounts()
 	if err != nil {
 		return nil, err
@@ -67,6 +68,7 @@ func (a *Agent) pages(s *source) (http.Handler, error) {
 			setup.Area(a, book),
 			sheet.Area(desk, book, watching),
 			day.Area(desk, book, watching),
+			network.Area(net),
 			leavepages.Area(leaves, book, a.store.NewID),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
 			imports.Area(a.store, a),

@@ -32,7 +32,8 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var tasks sync.WaitGroup
-	pages, err := a.pages(&source{Agent: a, ctx: ctx, tasks: &tasks, recent: w.Recent})
+	network := a.openLAN()
+	pages, err := a.pages(&source{Agent: a, ctx: ctx, tasks: &tasks, recent: w.Recent}, network)
 	if err != nil {
 		return err
 	}
@@ -54,6 +55,7 @@ func (a *Agent) Run(ctx context.Context, w Work) error {
 		"door": func() error { return local.ServeOn(ctx, door, a.Door(ctx)) },
 		"sync": func() error { loop.Run(ctx); return nil },
 		"disk": func() error { return a.tend(ctx) },
+		"lan":  func() error { return a.keepLAN(ctx, network, pages) },
 		"look": func() error { return a.recheck(ctx) },
 	} {
 		tasks.Go(func() {

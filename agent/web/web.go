@@ -1,10 +1,12 @@
-// Package web is the door to the agent's pages on the school's own machine.
+// Package web is the doors to the agent's pages: one on the school's own machine and,
+// where an administrator has opened it, one for the school's other computers.
 //
-// It listens on a loopback address only and answers only requests that name
+// The first listens on a loopback address only and answers only requests that name
 // one, so that a page of somebody else's in the clerk's browser cannot read it
 // through a name of its own (DNS rebinding), nor act on it from its own origin. Which
-// of the machine's users are let in is installer/host/peer's. It imports schema,
-// schema/text and installer/host/crowd alone.
+// of the machine's users are let in is installer/host/peer's. The second speaks TLS, is
+// open to the same subnets, and shows nobody anything before sign-in (agent/web/ui).
+// The package imports schema/text and installer/host/crowd alone.
 package web
 
 import (
@@ -30,8 +32,9 @@ func Handler(pages http.Handler) http.Handler {
 	return guard(m)
 }
 
-// Listen opens the page's address, which must be on this machine: the page
-// needs no login because nobody else can reach it.
+// Listen opens the address of the pages, which must be on this machine: the first
+// page needs no login because nobody else can reach it. Other computers have a door of
+// their own, see Neighbours.
 func Listen(address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -80,18 +83,30 @@ func loopback(host string) bool {
 	return err == nil && a.IsLoopback()
 }
 
-// guard refuses requests that do not name this machine, and says what a page
-// of ours may do.
+// guard refuses requests that do not name this machine.
 func guard(next http.Handler) http.Handler {
+	next = inside(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		if !loopback(host) {
+		if !loopback(hostOf(r)) {
 			http.Error(w, text.New("agent.wrong_host").Error(), http.StatusForbidden)
 			return
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostOf is the name that the browser came by, without the port.
+func hostOf(r *http.Request) string {
+	if h, _, err := net.SplitHostPort(r.Host); err == nil {
+		return h
+	}
+	return r.Host
+}
+
+// inside refuses what somebody else's page made the browser ask, and says what a
+// page of ours may do.
+func inside(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if foreign(r) {
 			http.Error(w, text.New("agent.wrong_origin").Error(), http.StatusForbidden)
 			return
@@ -109,7 +124,11 @@ func guard(next http.Handler) http.Handler {
 // link that a person follows may lead here; nothing else may.
 func foreign(r *http.Request) bool {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
+	own := "http://" + r.Host
+	if r.TLS != nil {
+		own = "https://" + r.Host
+	}
+	if origin := r.Header.Get("Origin"); origin != "" && origin != own {
 		return true
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
@@ -118,7 +137,7 @@ func foreign(r *http.Request) bool {
 	case "":
 		// An old browser or a tool. What changes something names its origin or
 		// the page that it comes from.
-		return !reads && r.Header.Get("Origin") == "" && !strings.HasPrefix(r.Header.Get("Referer"), "http://"+r.Host+"/")
+		return !reads && r.Header.Get("Origin") == "" && !strings.HasPrefix(r.Header.Get("Referer"), own+"/")
 	}
 	return !reads || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
 }
