@@ -122,7 +122,7 @@ func (p *pages) show(r *ui.Request, f *ui.Form, code int) (ui.Answer, error) {
 		return nil, err
 	}
 	v := look(st, r.Lang, r.Now)
-	v.Form, v.Admin = f, r.May(ui.Manager)
+	v.Form = f
 	return ui.Show{Template: "front/status", Title: r.Say("front.title"), Active: "front", Data: v, Code: code}, nil
 }
 

@@ -21,7 +21,6 @@ type view struct {
 	Notices []Notice // the rest
 	Form    *ui.Form // of the date question
 	Counts  []count
-	Admin   bool   // an administrator looks
 	Data    string // carried this month, of how much
 	Free    string // on the disk
 }
