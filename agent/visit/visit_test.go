@@ -341,3 +341,19 @@ func TestCodes(t *testing.T) {
 		t.Errorf("%s, expected %s: %v", now.Code, v.Code, err)
 	}
 }
+
+// The codes of this release never change: they are on paper.
+func TestGoldenCode(t *testing.T) {
+	c := newSchool(t, helper, 2)
+	cell := func(n schema.FieldNum, v schema.Value) change.Cell {
+		return change.Cell{Key: schema.Key{Num: n}, Value: v, Version: change.Ref{Seq: 1}}
+	}
+	c.absorb(&change.Doc{Scope: host, Kind: schema.KindVisit, ID: "2026-10-12/P005/1", Cells: []change.Cell{
+		cell(schema.VisitDate, schema.Int(int64(day))), cell(schema.VisitEnd, schema.Nil), cell(schema.VisitAgreement, schema.Str(pact)),
+		cell(schema.VisitHelper, schema.Str(helper)), cell(schema.VisitKind, schema.Int(schema.VisitSync)), cell(schema.VisitTopic, schema.Str("分数的初步认识")),
+		cell(schema.VisitVisitorNames, schema.List(schema.Str("赵一"), schema.Str("钱二"))), cell(schema.VisitHours, schema.Int(25)), cell(schema.VisitDropped, schema.Bool(false)),
+	}})
+	if got := c.all()[0].Code; got != "5PA9-93ZS" {
+		t.Errorf("code %s", got)
+	}
+}

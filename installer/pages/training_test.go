@@ -21,28 +21,28 @@ func TestTraining(t *testing.T) {
 	}
 	d.Follow(".does a.yes")
 	d.Check("training-new")
-	d.Type("[name=title]", "新课标专题研修")
-	d.reach("hours")
-	d.Type("[name=hours]", "一天")
+	d.fill("[name=title]", "新课标专题研修")
+	d.fill("[name=hours]", "一天")
 	d.Press("\r")
 	d.See("#f-teachers-wrong")
 	if d.Value("[name=title]") != "新课标专题研修" || d.Value("[name=hours]") != "一天" || !d.Has("#f-hours-wrong") {
 		t.Errorf("a slip lost what was typed: %s", d.where())
 	}
 	d.Check("training-wrong")
-	d.Type("[name=title]", "新课标专题研修")
-	d.reach("programme")
+	Eval[bool](d.tab, `document.activeElement.select(), true`)
+	d.fill("[name=hours]", "６．５")
+	d.reach("[name=result]")
 	d.Press(kb.ArrowDown)
-	d.reach("hours")
-	d.Type("[name=hours]", "６．５")
-	d.Click("#f-teachers .filter")
+	d.reach("#f-teachers .filter")
 	d.Press(Eval[string](d.tab, `document.querySelector("#f-teachers li").dataset.find`))
 	d.enter()
-	d.Type("#f-teachers li:nth-child(2) input:not([type=checkbox])", "云教培2026字第7号")
+	d.fill("#f-teachers li:nth-child(2) input:not([type=checkbox])", "云教培2026字第7号")
 	if !strings.Contains(d.Text("#chosen"), "2") || !Eval[bool](d.tab, `document.querySelector("#f-teachers li:nth-child(2) input").checked`) {
 		t.Errorf("chosen: %s", d.Text("#chosen"))
 	}
-	d.Submit("form#training")
+	d.reach("#training button.yes")
+	d.Press("\r")
+	d.Wait(`location.pathname === "/training/records"`)
 	d.Check("training-records")
 	if !d.Says("新课标专题研修") || !d.Says(name) {
 		t.Errorf("the records: %s", d.where())

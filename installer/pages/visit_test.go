@@ -11,16 +11,24 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// reach goes to a field with the tabulator alone.
-func (b *tab) reach(name string) {
+// reach goes to something with the tabulator alone.
+func (b *tab) reach(sel string) {
 	b.t.Helper()
-	for range 80 {
-		if Eval[string](b, `document.activeElement.name || document.activeElement.id || ""`) == name {
+	for range 90 {
+		if Eval[bool](b, fmt.Sprintf(`document.activeElement.matches(%q)`, sel)) {
 			return
 		}
 		b.Press(kb.Tab)
 	}
-	b.t.Fatalf("%s is not reached by the keyboard\n%s", name, b.where())
+	b.t.Fatalf("%s is not reached by the keyboard\n%s", sel, b.where())
+}
+
+// fill reaches a field and puts a text into it, in place of what the tabulator has
+// marked there.
+func (b *tab) fill(sel, text string) {
+	b.t.Helper()
+	b.reach(sel)
+	call(b, "type into "+sel, input.InsertText, input.InsertTextParams{Text: text})
 }
 
 // enter presses Enter as a keyboard does: where a script has taken the key, the
@@ -43,10 +51,8 @@ func TestVisits(t *testing.T) {
 	d.Check("visits")
 	d.Follow(".does a.yes")
 	d.Check("visit-new")
-	d.reach("topic")
-	d.Type("[name=topic]", "同课异构：分数的初步认识")
-	d.reach("hours")
-	d.Type("[name=hours]", "两节")
+	d.fill("[name=topic]", "同课异构：分数的初步认识")
+	d.fill("[name=hours]", "两节")
 	d.Press("\r")
 	d.See("#f-kind-wrong")
 	if d.Value("[name=topic]") != "同课异构：分数的初步认识" || d.Value("[name=hours]") != "两节" || !d.Has("#f-hours-wrong") {
@@ -59,27 +65,29 @@ func TestVisits(t *testing.T) {
 	if Eval[bool](d.tab, `document.getElementById("sync").offsetHeight > 0`) {
 		t.Error("classes and line are shown for every kind")
 	}
-	d.Choose("[name=kind]", "7")
+	for range 7 {
+		d.Press(kb.ArrowDown)
+	}
 	d.See("#sync")
-	d.Click("#f-classes li:first-child input")
-	d.reach("link")
+	d.fill("[name=hours]", "１．５")
+	d.reach("[name=classes]")
+	d.Press(" ")
+	d.reach("[name=link]")
 	d.Press(kb.ArrowDown)
-	d.Type("[name=hours]", "１．５")
-	d.Click("#f-teachers .filter")
+	d.reach("#f-teachers .filter")
 	d.Press(Eval[string](d.tab, `document.querySelector("#f-teachers li").dataset.find`))
 	d.enter()
 	if n := Eval[int](d.tab, `document.querySelectorAll("#f-teachers input:checked").length`); n != 1 {
 		t.Errorf("%d teachers chosen by initials and Enter", n)
 	}
-	d.Submit("form#visit")
+	d.reach("#visit button.yes")
+	d.Press("\r")
+	d.See("#code")
 	d.Check("visit")
 	if !d.Says("同课异构") || !d.Says("同步课堂") || !d.Says("没有掉线") || !d.Says("1.5") {
 		t.Errorf("what was written down: %s", d.where())
 	}
-	at, code := d.Path(), ""
-	if d.Has("#code") {
-		code = d.Text("#code")
-	}
+	at, code := d.Path(), d.Text("#code")
 	if len(code) != 9 {
 		t.Fatalf("no code: %s", d.where())
 	}

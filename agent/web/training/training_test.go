@@ -10,6 +10,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"shangu/agent/account"
+	"shangu/agent/intake"
 	"shangu/agent/store"
 	"shangu/agent/training"
 	"shangu/agent/visit"
@@ -144,6 +145,13 @@ func TestWhoMay(t *testing.T) {
 		if got := cells(path+"?names=1", sheet); !strings.Contains(got, "李小红") {
 			t.Errorf("the head's %s: %s", path, got)
 		}
+	}
+	// The head's workbook of records is one that an import takes, and finds nothing
+	// new in.
+	p := s.Get("/training/records/export?names=1").Is(200)
+	plan, err := intake.Read(intake.Training, "training.xlsx", []byte(p.Body), s.Store, intake.Options{Today: schema.DateAt(s.Now)})
+	if err != nil || plan.Rows != 1 || plan.Same != 1 {
+		t.Errorf("taken in again: %+v, %v", plan, err)
 	}
 	s.SignIn(account.Visiting)
 	for path := range files {

@@ -10,6 +10,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"shangu/agent/account"
+	"shangu/agent/intake"
 	"shangu/agent/store"
 	"shangu/agent/visit"
 	pages "shangu/agent/web/visit"
@@ -222,6 +223,11 @@ func TestWhoMay(t *testing.T) {
 	}
 	if got := cells("/visits/export?names=1"); !strings.Contains(got, "赵一、钱二") || !strings.Contains(got, "李小红 2.5") || !strings.Contains(got, pact) {
 		t.Errorf("the head's workbook: %s", got)
+	}
+	p := s.Get("/visits/export?names=1")
+	plan, err := intake.Read(intake.Visits, "visits.xlsx", []byte(p.Body), s.Store, intake.Options{Today: schema.DateAt(s.Now)})
+	if err != nil || plan.Rows != 1 || plan.Same != 1 {
+		t.Errorf("taken in again: %+v, %v", plan, err)
 	}
 	s.Get("/visits/0000").Is(409)
 }
