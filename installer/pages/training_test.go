@@ -42,7 +42,7 @@ func TestTraining(t *testing.T) {
 	}
 	d.reach("#training button.yes")
 	d.Press("\r")
-	d.Wait(`location.pathname === "/training/records"`)
+	d.See("main form.sieve")
 	d.Check("training-records")
 	if !d.Says("新课标专题研修") || !d.Says(name) {
 		t.Errorf("the records: %s", d.where())
