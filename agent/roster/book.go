@@ -101,6 +101,9 @@ func read(docs Documents, secret []byte) (*Roster, error) {
 			r.in[e.Class] = append(r.in[e.Class], e)
 		}
 	})
+	for _, in := range r.in {
+		r.order(in)
+	}
 	for _, p := range r.pupils {
 		slices.SortStableFunc(p.places, func(a, b schema.Enrolment) int { return int(a.From - b.From) })
 	}

@@ -1,6 +1,11 @@
 package roster
 
 import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
 	"shangu/schema"
 	"shangu/sync/change"
 )
@@ -84,4 +89,18 @@ func (r *Roster) lists(d *change.Doc) {
 	if l.from != 0 {
 		r.listed = append(r.listed, l)
 	}
+}
+
+// order puts a class's enrolments in the order of its list: by row, then in pinyin
+// order. It is the same on every date, so that lists of a date need no sorting.
+func (r *Roster) order(in []schema.Enrolment) {
+	row := func(e schema.Enrolment) int {
+		if e.Row == 0 {
+			return 1 << 30
+		}
+		return e.Row
+	}
+	slices.SortStableFunc(in, func(a, b schema.Enrolment) int {
+		return cmp.Or(cmp.Compare(row(a), row(b)), bytes.Compare(r.pupils[a.Pupil].key, r.pupils[b.Pupil].key), strings.Compare(a.Pupil, b.Pupil))
+	})
 }

@@ -78,8 +78,8 @@ type Roster struct {
 	teachers   []*Teacher // in pinyin order
 	byTeacher  map[string]*Teacher
 	agreements []*Agreement
-	schools    map[string]string // names of all schools known here
-	in         map[string][]schema.Enrolment
+	schools    map[string]string             // names of all schools known here
+	in         map[string][]schema.Enrolment // of known pupils, by class, in the order of its list
 	own        func(schema.Key) schema.Value // the school's own exceptions to the calendar
 	district   func(schema.Key) schema.Value
 	listed     []span // of dates whose school days the district's calendar lists
@@ -130,25 +130,11 @@ func (r *Roster) Pupil(id string) *Pupil { return r.pupils[id] }
 // Pupils are those of a class on a date, in the order of the class list; pupils
 // that have no place in it follow in pinyin order. Each comes once.
 func (r *Roster) Pupils(class string, on schema.Date) []*Pupil {
-	var in []schema.Enrolment
-	for _, e := range r.in[class] {
-		if e.On(on) && r.pupils[e.Pupil] != nil {
-			in = append(in, e)
-		}
-	}
-	row := func(e schema.Enrolment) int {
-		if e.Row == 0 {
-			return 1 << 30
-		}
-		return e.Row
-	}
-	slices.SortStableFunc(in, func(a, b schema.Enrolment) int {
-		return cmp.Or(cmp.Compare(row(a), row(b)), bytes.Compare(r.pupils[a.Pupil].key, r.pupils[b.Pupil].key), strings.Compare(a.Pupil, b.Pupil))
-	})
+	in := r.in[class]
 	out := make([]*Pupil, 0, len(in))
 	seen := make(map[string]bool, len(in))
 	for _, e := range in {
-		if !seen[e.Pupil] {
+		if e.On(on) && !seen[e.Pupil] {
 			seen[e.Pupil] = true
 			out = append(out, r.pupils[e.Pupil])
 		}
