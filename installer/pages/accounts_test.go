@@ -75,3 +75,63 @@ func TestAccountPages(t *testing.T) {
 		t.Errorf("no district: %s", other.where())
 	}
 }
+
+// A school whose only administrator forgot the PIN: let in by what was pasted, then a
+// code read to the district, its answer, and the page opens.
+func TestTheDistrictsCode(t *testing.T) {
+	needBrowser(t)
+	s := newStage(t)
+	h, err := s.FoundHub(t.Context(), 1, "云岭")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(t.Context(), "hub", "district", "load", sample("district"), "--dir", h.Dirs[0]); err != nil {
+		t.Fatal(err)
+	}
+	token, err := h.Token(t.Context(), 0, townSchool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := at(t, s, s.School("agent", townSchool), today)
+	d.Go("/setup/district")
+	d.Type("[name=sent]", "网址 "+h.URLs(0)+"\n入网码 "+token)
+	d.Submit("main form")
+	if d.Path() != "/setup/roster" {
+		t.Fatalf("let in: %s", d.where())
+	}
+	if err := d.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	other := d.Elsewhere()
+	other.Go("/sign")
+	other.Follow(".forgot a")
+	other.Follow(".ways button")
+	other.Check("forgot-code")
+	code := other.Text(".code b")
+	var a struct {
+		Answer string
+		School string
+	}
+	if err := s.Ask(t.Context(), &a, "hub", "device", "pin", "--school", townSchool, "--challenge", code, "--dir", h.Dirs[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(t.Context(), "hub", "device", "pin", "--school", mountainSchool, "--challenge", code, "--dir", h.Dirs[0]); err == nil {
+		t.Error("another school's code was answered")
+	}
+	other.Type("[name=answer]", a.Answer[:len(a.Answer)-1])
+	other.Type("[name=pin]", "1470")
+	other.Type("[name=again]", "1470")
+	other.Submit("main form")
+	if !other.Has("#f-answer-wrong") || other.Value("[name=answer]") == "" {
+		t.Errorf("a slip in the answer: %s", other.where())
+	}
+	other.Check("forgot-wrong")
+	other.Type("[name=answer]", a.Answer)
+	other.Type("[name=pin]", "1470")
+	other.Type("[name=again]", "1470")
+	other.Submit("main form")
+	if got := other.Text(".who span"); got != firstName {
+		t.Fatalf("with another PIN: %s", other.where())
+	}
+}
