@@ -2,6 +2,7 @@ package pages
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -188,6 +189,40 @@ func TestRollIsKept(t *testing.T) {
 	for row, want := range map[int]string{27: "事假", 28: "事假", 29: "旷课"} {
 		d.expect(fmt.Sprint("row ", row), d.mark(row), want)
 	}
+}
+
+// Nobody has said what day it is, so nothing can be saved. What was typed is there
+// when whoever typed it comes back from saying so.
+func TestRollBeforeTheDateIsKnown(t *testing.T) {
+	needBrowser(t)
+	from, s := template(t, townSchool, "roster"), newStage(t)
+	twin, err := from.Clone(filepath.Join(filepath.Base(s.Work), "agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{School: s.School("agent", townSchool), t: t, stage: s}
+	if twin.Dir != d.Dir {
+		t.Fatalf("the copy lies in %s, not in %s", twin.Dir, d.Dir)
+	}
+	d.Run()
+	d.tab = newTab(t, d.page)
+	d.SignUp()
+	d.Go("/day/2026-11-20")
+	d.roll(0)
+	sheet := d.Path()
+	d.Press("03\r41\r06\r6\r")
+	d.See("#trouble")
+	if !strings.Contains(d.Text("#trouble"), "日期") || d.unsaved() != 2 {
+		t.Errorf("%s", d.where())
+	}
+	d.Follow(".bar .home")
+	d.Follow(`button[name="date"]`)
+	d.Go(sheet)
+	d.stands(0, 1) // saved by itself
+	d.Press("\r")
+	d.stands(1, 1)
+	d.expect("row 3", d.mark(3), "病假 发热")
+	d.expect("row 6", d.mark(6), "旷课")
 }
 
 // offline cuts the browser's network, or mends it.

@@ -50,6 +50,34 @@ if (document.getElementById("roll")) {
   const dirty = () => rows.some(unsaved) || note.value.trim() !== savedNote;
   const shut = () => "early" in table.dataset || (over && !meant) || state.dataset.state === String(NO_SCHOOL);
 
+  // What is typed and not saved outlives this page in the same window: whoever must go
+  // and settle the date first, or reloads while the agent is away, finds it again. It
+  // is kept for the same account, and names nobody.
+  const draft = `roll ${table.dataset.account} ${location.pathname}`;
+  const keep = () => {
+    const d = { marks: {} };
+    for (const row of rows) if (unsaved(row)) d.marks[row.dataset.pupil] = [saved.get(row), marks.get(row)];
+    if (note.value.trim() !== savedNote) d.note = [savedNote, note.value];
+    if (dirty()) sessionStorage.setItem(draft, JSON.stringify(d));
+    else sessionStorage.removeItem(draft);
+  };
+  // recover takes it up where it was left: the agent is told what its rows were seen
+  // as then, and says what others have changed since.
+  const recover = () => {
+    const d = JSON.parse(sessionStorage.getItem(draft) || "null");
+    if (!d) return;
+    for (const key of Object.keys(d.marks)) {
+      const row = byKey.get(key), [was, now] = d.marks[key];
+      if (!row || same(saved.get(row), now)) continue;
+      saved.set(row, was);
+      marks.set(row, now);
+    }
+    if (d.note && d.note[1].trim() !== savedNote) {
+      [savedNote, note.value] = d.note;
+      byId("noted").open = true;
+    }
+  };
+
   const words = ([status, minutes, symptom]) => {
     if (status === LATE || status === EARLY) return minutes ? `${minutes} ${table.dataset.minutes}` : "";
     if (status === SICK) return symptomName[symptom] || "";
@@ -121,6 +149,7 @@ if (document.getElementById("roll")) {
 
   // later saves in a while; until then nothing says that all is saved.
   const later = (ms) => {
+    keep();
     byId("said").textContent = "";
     clearTimeout(timer);
     timer = setTimeout(() => save({}), ms);
@@ -288,6 +317,7 @@ if (document.getElementById("roll")) {
       if (a.wrong) {
         stale(a, body);
         stand(a, true);
+        keep();
         continue; // the rest of what was typed, without the wish
       }
       byId("said").textContent = a.said;
@@ -298,6 +328,7 @@ if (document.getElementById("roll")) {
         if (row) settle(row, a.rows[key], sent.get(key));
       }
       stand(a, true);
+      keep();
       look(LOOK_SOON);
     }
   };
@@ -476,26 +507,35 @@ if (document.getElementById("roll")) {
   note.addEventListener("input", () => later(SAVE_AFTER));
   note.addEventListener("change", () => save({}));
 
-  // Whoever goes to another page takes nothing along that is not saved.
+  // Whoever goes to another page has saved before it opens; what the agent did not
+  // take is here when he comes back. Who closes the window is asked.
+  let leaving = false;
   document.addEventListener("click", async (e) => {
     const a = e.target.closest("a[href]");
-    if (!a || e.defaultPrevented || e.ctrlKey || e.shiftKey || !dirty()) return;
+    if (!a || a.target || e.defaultPrevented || e.ctrlKey || e.shiftKey || !dirty()) return;
     e.preventDefault();
-    if (await save({})) location.href = a.href;
+    await save({});
+    leaving = true;
+    location.href = a.href;
   });
   addEventListener("beforeunload", (e) => {
-    if (!dirty()) return;
+    if (leaving || !dirty()) return;
     save({});
     e.preventDefault();
     e.returnValue = "";
   });
   // Back from another page, what is saved is shown and not what was once loaded.
-  addEventListener("pageshow", () => look(0));
+  addEventListener("pageshow", () => {
+    leaving = false;
+    look(0);
+  });
   addEventListener("focus", () => look(0));
   document.addEventListener("visibilitychange", () => look(0));
 
+  recover();
   rows.forEach(show);
   go(0);
   frame();
   count();
+  if (dirty()) later(0);
 }
