@@ -67,6 +67,14 @@ func (l *CodeList) Label(n int64) text.Label {
 	return text.Label{ZH: s, EN: s}
 }
 
+// Said is Label, nothing for 0, which stands for what nobody said.
+func (l *CodeList) Said(n int) text.Label {
+	if n == 0 {
+		return text.Label{}
+	}
+	return l.Label(int64(n))
+}
+
 // Parse finds a code by what a workbook may hold: the Chinese name, the English
 // one, the key, one of the other spellings or the number, in any width of
 // characters and with blanks around.

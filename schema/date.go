@@ -67,6 +67,14 @@ func (d Date) String() string {
 	return string(b[:])
 }
 
+// Text is String, "" for the zero Date, which stands for none.
+func (d Date) Text() string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
 // Month is yyyy-mm.
 func (d Date) Month() string {
 	b, ok := d.ascii()

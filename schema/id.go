@@ -119,6 +119,16 @@ func NewID(chain [16]byte, counter uint64) string {
 	return idAlphabet.EncodeToString(chain[:8]) + "-" + strconv.FormatUint(counter, 32)
 }
 
+// IsNewID reports whether an id looks like one that NewID made.
+func IsNewID(id string) bool {
+	chain, counter, ok := strings.Cut(id, "-")
+	if _, err := strconv.ParseUint(counter, 32, 64); err != nil || !ok {
+		return false
+	}
+	b, err := idAlphabet.DecodeString(chain)
+	return err == nil && len(b) == 8
+}
+
 // maxID is the longest document id in bytes.
 const maxID = 200
 

@@ -219,3 +219,14 @@ func TestIDsOfCasesAndReports(t *testing.T) {
 		}
 	}
 }
+
+func TestIsNewID(t *testing.T) {
+	for id, want := range map[string]bool{
+		NewID([16]byte{1, 2, 3}, 1<<24+7): true, NewID([16]byte{}, 0): true, "": false, "-1": false, "2026-10-12/P005/1": false,
+		"000000000000-1": false, "0000000000000-": false, "0000000000000-x!": false, "T2199109015009-1": false,
+	} {
+		if IsNewID(id) != want {
+			t.Errorf("%q: %v", id, !want)
+		}
+	}
+}

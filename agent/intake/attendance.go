@@ -349,9 +349,9 @@ func sheetRows(d *change.Doc, yield func([]any) bool) bool {
 	if state, ok := d.Value(schema.SheetState).Int(); ok {
 		cells := row()
 		cells[aStatus] = schema.SheetStates.Label(state).ZH
-		cells[aTaker] = cell(d.Value(schema.SheetTaker).Text())
-		cells[aReason] = cell(d.Value(schema.SheetReason).Text())
-		cells[aNote] = cell(d.Value(schema.SheetNote).Text())
+		cells[aTaker] = table.Text(d.Value(schema.SheetTaker).Text())
+		cells[aReason] = table.Text(d.Value(schema.SheetReason).Text())
+		cells[aNote] = table.Text(d.Value(schema.SheetNote).Text())
 		if !yield(cells) {
 			return false
 		}
@@ -376,12 +376,4 @@ func sheetRows(d *change.Doc, yield func([]any) bool) bool {
 		}
 	}
 	return true
-}
-
-// cell is a text's cell, none for "".
-func cell(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
 }

@@ -147,7 +147,7 @@ func decimalCell(v schema.Value, digits int) any {
 	return nil
 }
 
-func textCell(v schema.Value) any { return cell(v.Text()) }
+func textCell(v schema.Value) any { return table.Text(v.Text()) }
 
 func textsCell(v schema.Value) any {
 	items, _ := v.List()
@@ -158,7 +158,7 @@ func textsCell(v schema.Value) any {
 		}
 		s += it.Text()
 	}
-	return cell(s)
+	return table.Text(s)
 }
 
 // rosterRows yields the roster of the newest school year, with the pupils who are

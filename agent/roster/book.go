@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -119,6 +120,10 @@ func read(docs Documents, secret []byte) (*Roster, error) {
 		a := agreementOf(d)
 		if _, member := a.Members[r.Home]; member || a.Lead == r.Home {
 			r.agreements = append(r.agreements, a)
+			r.schools[a.Lead] = cmp.Or(r.schools[a.Lead], a.LeadName)
+			for code, name := range a.Members {
+				r.schools[code] = cmp.Or(r.schools[code], name)
+			}
 		}
 	})
 	slices.SortFunc(r.agreements, func(a, b *Agreement) int { return strings.Compare(a.ID, b.ID) })

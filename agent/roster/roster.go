@@ -169,7 +169,16 @@ func (r *Roster) Teacher(id string) *Teacher { return r.byTeacher[id] }
 // Agreements are those that the school is in, by number.
 func (r *Roster) Agreements() []*Agreement { return slices.Clone(r.agreements) }
 
-// SchoolName is the name of a school, or its code where no name is known here.
+// TeacherName is the name of a teacher, or the number where no name is known here.
+func (r *Roster) TeacherName(id string) string {
+	if t := r.byTeacher[id]; t != nil {
+		return t.Name
+	}
+	return id
+}
+
+// SchoolName is the name of a school, or its code where no name is known here. Few
+// schools see the district's register: agreements name the others.
 func (r *Roster) SchoolName(code string) string { return cmp.Or(r.schools[code], code) }
 
 // Day is what a date is by the calendars: schema.DayKinds. Where neither the

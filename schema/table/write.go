@@ -48,6 +48,14 @@ func (d Decimal) String() string {
 
 func (d Decimal) float() float64 { return float64(d.N) / math.Pow10(d.Digits) }
 
+// Text is the cell of a text, none for "".
+func Text(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
 // Write writes a table: the spec's Chinese headings, but for private and guarded
 // columns, and the rows, whose cells are in the order of all the spec's columns
 // and hold a string, an int, an int64, a Decimal, or nil for nothing. The error of a row

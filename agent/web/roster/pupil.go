@@ -52,7 +52,7 @@ func (p *pages) page(r *ui.Request, book *school.Roster, pupil *school.Pupil) *c
 	c := &card{
 		Pupil: pupil, Key: book.Key(pupil.ID), Class: book.ClassOn(pupil, r.Today), Places: pupil.Places(),
 		Move: r.NewForm("from", r.Today.String()), Out: r.NewForm("out_from", r.Today.String()),
-		Facts:  r.NewForm("name", pupil.Name, "sex", fmt.Sprint(pupil.Sex), "birth", dateText(pupil.Birth), "boarder", flag(pupil.Boarder)),
+		Facts:  r.NewForm("name", pupil.Name, "sex", fmt.Sprint(pupil.Sex), "birth", pupil.Birth.Text(), "boarder", flag(pupil.Boarder)),
 		Latest: transfer.Latest(pupil, r.Today), Sexes: schema.Sexes, Leaving: reasons(r, transfer.Leaving()),
 		Leads: r.May(ui.Leader), Tab: "classes",
 	}
@@ -62,13 +62,6 @@ func (p *pages) page(r *ui.Request, book *school.Roster, pupil *school.Pupil) *c
 	slices.Reverse(c.Places)
 	c.Classes = p.choices(book, r.Today, c.Class)
 	return c
-}
-
-func dateText(d schema.Date) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
 }
 
 func flag(on bool) string {

@@ -64,7 +64,7 @@ func (p *pages) exportLedger(r *ui.Request) (ui.Answer, error) {
 	var rows [][]any
 	for _, a := range d.Lines {
 		t := a.Teacher
-		rows = append(rows, []any{m.number(t.ID), m.name(t.Name), word(t.Subject), yes(t.Backbone), hours(a.Tenths), hours(a.Due), hours(a.Missing()), word(dateText(a.Short))})
+		rows = append(rows, []any{m.number(t.ID), m.name(t.Name), table.Text(t.Subject), yes(t.Backbone), hours(a.Tenths), hours(a.Due), hours(a.Missing()), table.Text(a.Short.Text())})
 	}
 	title := text.New("training.export_ledger", "hours", d.Need(), "years", d.Window.Years, "day", r.Today)
 	return workbook("training-ledger.xlsx", ledgerBook, title.In(text.ZH), rows), nil
@@ -95,9 +95,9 @@ func recordRow(book *roster.Roster, t *training.Record, m masks) []any {
 		cost = table.Decimal{N: t.Cost, Digits: 2}
 	}
 	return []any{
-		word(dateText(t.Date)), word(dateText(t.End)), m.number(t.Teacher), word(m.name(known(book, t.Teacher))), word(t.Programme), word(t.Title),
-		word(words(schema.TrainingLevels, t.Level).ZH), word(words(schema.TrainingModes, t.Mode).ZH), hours(int64(t.Hours)),
-		word(words(schema.TrainingResults, t.Result).ZH), word(t.Certificate), word(t.Provider), cost, word(t.Void),
+		table.Text(t.Date.Text()), table.Text(t.End.Text()), m.number(t.Teacher), table.Text(m.name(known(book, t.Teacher))), table.Text(t.Programme), table.Text(t.Title),
+		table.Text(schema.TrainingLevels.Said(t.Level).ZH), table.Text(schema.TrainingModes.Said(t.Mode).ZH), hours(int64(t.Hours)),
+		table.Text(schema.TrainingResults.Said(t.Result).ZH), table.Text(t.Certificate), table.Text(t.Provider), cost, table.Text(t.Void),
 	}
 }
 
@@ -121,17 +121,10 @@ func (p *pages) exportTeacher(r *ui.Request) (ui.Answer, error) {
 		if e.Record != nil {
 			certificate = e.Record.Certificate
 		}
-		rows = append(rows, []any{word(e.On.String()), word(e.Title), word(e.More), hours(e.Tenths), word(e.Result.ZH), yes(e.In && e.Counts), word(e.Leaves.String()), word(certificate)})
+		rows = append(rows, []any{table.Text(e.On.String()), table.Text(e.Title), table.Text(e.More), hours(e.Tenths), table.Text(e.Result.ZH), yes(e.In && e.Counts), table.Text(e.Leaves.String()), table.Text(certificate)})
 	}
 	title := text.New("training.export_teacher", "name", m.name(s.Teacher.Name), "hours", s.Has(), "need", s.Need(), "day", r.Today)
 	return workbook("training-teacher.xlsx", teacherBook, title.In(text.ZH), rows), nil
-}
-
-func word(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
 }
 
 func hours(n int64) any {

@@ -59,7 +59,7 @@ func (p *pages) form(r *ui.Request, f *ui.Form, was *training.Record, trouble st
 	d := written{Form: f, Action: "/training/new", Back: Path, Levels: schema.TrainingLevels, Modes: schema.TrainingModes, Results: schema.TrainingResults, Trouble: trouble}
 	title := r.Say("training.new")
 	if was != nil {
-		title, d.Name, d.Void, d.Cancel = r.Say("training.edit_title"), teacherName(book, was.Teacher), was.Void, true
+		title, d.Name, d.Void, d.Cancel = r.Say("training.edit_title"), book.TeacherName(was.Teacher), was.Void, true
 		d.Action, d.Back = recordPath(book, was), "/training/records"
 		if book.Teacher(was.Teacher) != nil {
 			d.Back = "/training/teachers/" + book.Key(was.Teacher)
@@ -125,7 +125,7 @@ func picks(f *ui.Form, book *roster.Roster) []training.Pick {
 		id := book.ByKey(key)
 		out = append(out, training.Pick{Teacher: id, Certificate: f.Text("teachers-"+key, maxName)})
 		if f.Wrong("teachers-"+key) != "" {
-			_ = f.Refuse("teachers", text.New("training.long_certificate", "teacher", teacherName(book, id), "max", maxName))
+			_ = f.Refuse("teachers", text.New("training.long_certificate", "teacher", book.TeacherName(id), "max", maxName))
 		}
 	}
 	for _, t := range book.Teachers() {
@@ -153,7 +153,7 @@ func (p *pages) write(r *ui.Request) (ui.Answer, error) {
 		return p.form(r, f, nil, r.Say("training.wrong"), http.StatusUnprocessableEntity)
 	}
 	ticket := f.Value("ticket")
-	if ticket == "" || len(ticket) > 40 || strings.Trim(ticket, "0123456789abcdefghijklmnopqrstuvwxyz-") != "" {
+	if !schema.IsNewID(ticket) {
 		return nil, text.New("page.bad_form")
 	}
 	err = p.desk.Write(r.Context(), r.Name(), ticket, what, who, r.Today)
@@ -210,16 +210,9 @@ func (p *pages) filled(r *ui.Request, t *training.Record) *ui.Form {
 		}
 		return strconv.Itoa(n)
 	}
-	return r.NewForm("seen", t.Seen, "date", t.Date.String(), "end", dateText(t.End), "programme", t.Programme, "title", t.Title,
+	return r.NewForm("seen", t.Seen, "date", t.Date.String(), "end", t.End.Text(), "programme", t.Programme, "title", t.Title,
 		"level", code(t.Level), "mode", code(t.Mode), "result", code(t.Result), "hours", tenths(int64(t.Hours)), "cost", yuanText(t.Cost),
 		"provider", t.Provider, "certificate", t.Certificate)
-}
-
-func dateText(d schema.Date) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
 }
 
 func (p *pages) change(r *ui.Request) (ui.Answer, error) {

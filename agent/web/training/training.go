@@ -195,7 +195,7 @@ func (p *pages) statement(r *ui.Request) (*statement, error) {
 			out.More, out.Path = schema.VisitKinds.Label(int64(e.Visit.Kind)).In(r.Lang), "/visits/"+e.Visit.Key()
 		} else {
 			out.Title, out.More, out.Path = e.Record.Title, e.Record.Programme, recordPath(book, e.Record)
-			out.Level, out.Result = words(schema.TrainingLevels, e.Record.Level), words(schema.TrainingResults, e.Record.Result)
+			out.Level, out.Result = schema.TrainingLevels.Said(e.Record.Level), schema.TrainingResults.Said(e.Record.Result)
 			out.Here = p.desk.Here(e.Record)
 		}
 		if e.In && e.Counts {
@@ -211,13 +211,6 @@ func recordPath(book *roster.Roster, t *training.Record) string {
 	return "/training/records/" + book.Key(t.ID)
 }
 
-func words(list *schema.CodeList, n int) text.Label {
-	if n == 0 {
-		return text.Label{}
-	}
-	return list.Label(int64(n))
-}
-
 // line is one record of the list.
 type line struct {
 	*training.Record
@@ -230,10 +223,10 @@ type line struct {
 func (l line) Time() string { return tenths(int64(l.Hours)) }
 
 // Outcome is its result in words.
-func (l line) Outcome() text.Label { return words(schema.TrainingResults, l.Result) }
+func (l line) Outcome() text.Label { return schema.TrainingResults.Said(l.Result) }
 
 // Rank is its level in words.
-func (l line) Rank() text.Label { return words(schema.TrainingLevels, l.Level) }
+func (l line) Rank() text.Label { return schema.TrainingLevels.Said(l.Level) }
 
 // listing is what the list of records shows.
 type listing struct {
@@ -272,7 +265,7 @@ func (p *pages) records(r *ui.Request) (ui.Answer, error) {
 	}
 	d.More = max(0, len(chosen)-mostLines)
 	for _, t := range chosen[:min(len(chosen), mostLines)] {
-		d.Lines = append(d.Lines, line{t, teacherName(book, t.Teacher), recordPath(book, t), p.desk.Here(t)})
+		d.Lines = append(d.Lines, line{t, book.TeacherName(t.Teacher), recordPath(book, t), p.desk.Here(t)})
 	}
 	return ui.Show{Template: "training/records", Title: r.Say("training.records_title"), Active: "training", Data: d}, nil
 }
@@ -293,11 +286,4 @@ func choose(r *ui.Request, all []*training.Record) (*ui.Form, []*training.Record
 		}
 	}
 	return f, out
-}
-
-func teacherName(book *roster.Roster, id string) string {
-	if t := book.Teacher(id); t != nil {
-		return t.Name
-	}
-	return id
 }

@@ -75,19 +75,12 @@ func (p *pages) row(book *roster.Roster, v *visit.Visit, name func(string) strin
 		dropped = schema.Words(schema.KindVisit, schema.VisitDropped, schema.Bool(v.Link == visit.LinkDropped)).ZH
 	}
 	return []any{
-		word(dateText(v.Date)), word(dateText(v.End)), word(v.Agreement), v.Helper, schoolName(book, v.Helper), schoolName(book, v.Host),
-		word(l.Way().ZH), l.What().ZH, word(l.How().ZH), word(v.Topic), heads(v.Visitors), word(strings.Join(people, "、")),
-		decimal(v.Hours), heads(v.PupilsMet), heads(v.TeachersMet), word(strings.Join(v.Classes, "、")), dropped, word(v.Note),
-		word(strings.Join(hours, "、")), text.New("visit.state_" + l.State()).In(text.ZH), word(dateText(v.Confirmed)),
-		word(name(v.ConfirmedBy)), word(v.HelperNote), word(v.Code), word(v.Void),
+		table.Text(v.Date.Text()), table.Text(v.End.Text()), table.Text(v.Agreement), v.Helper, book.SchoolName(v.Helper), book.SchoolName(v.Host),
+		table.Text(l.Way().ZH), l.What().ZH, table.Text(l.How().ZH), table.Text(v.Topic), heads(v.Visitors), table.Text(strings.Join(people, "、")),
+		decimal(v.Hours), heads(v.PupilsMet), heads(v.TeachersMet), table.Text(strings.Join(v.Classes, "、")), dropped, table.Text(v.Note),
+		table.Text(strings.Join(hours, "、")), text.New("visit.state_" + l.State()).In(text.ZH), table.Text(v.Confirmed.Text()),
+		table.Text(name(v.ConfirmedBy)), table.Text(v.HelperNote), table.Text(v.Code), table.Text(v.Void),
 	}
-}
-
-func word(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
 }
 
 func heads(n int) any {

@@ -75,9 +75,9 @@ func (p *pages) form(r *ui.Request, book *roster.Roster, f *ui.Form, was *visit.
 		if a.Lead == book.Home {
 			continue
 		}
-		more := r.Say("visit.from_to", "from", dateText(a.From), "to", dateText(a.To))
-		d.Agreements = append(d.Agreements, ui.Choice{Value: a.ID, Text: a.ID + " " + schoolName(book, a.Lead) + " " + more})
-		d.Schools = append(d.Schools, ui.Choice{Value: a.Lead, Text: schoolName(book, a.Lead)})
+		more := r.Say("visit.from_to", "from", a.From.Text(), "to", a.To.Text())
+		d.Agreements = append(d.Agreements, ui.Choice{Value: a.ID, Text: a.ID + " " + book.SchoolName(a.Lead) + " " + more})
+		d.Schools = append(d.Schools, ui.Choice{Value: a.Lead, Text: book.SchoolName(a.Lead)})
 	}
 	if was != nil && was.Agreement != "" && !slices.ContainsFunc(d.Agreements, func(c ui.Choice) bool { return c.Value == was.Agreement }) {
 		d.Agreements = append(d.Agreements, ui.Choice{Value: was.Agreement, Text: was.Agreement})
@@ -102,13 +102,6 @@ func (p *pages) form(r *ui.Request, book *roster.Roster, f *ui.Form, was *visit.
 	}
 	d.Teachers = teachers(book, credited)
 	return ui.Show{Template: "visit/form", Title: title, Active: "visits", Data: d, Code: code}
-}
-
-func dateText(d schema.Date) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
 }
 
 // teachers are those of the school, and who has left it and was credited.
@@ -146,23 +139,16 @@ func credited(f *ui.Form, book *roster.Roster, was map[string]int, hours int) ma
 		default:
 			out[id] = f.Decimal(typed, 0, maxHours)
 			if w := f.Wrong(typed); w != "" {
-				_ = f.Refuse("teachers", text.New("visit.bad_hours", "teacher", teacherName(book, id), "max", tenths(maxHours)))
+				_ = f.Refuse("teachers", text.New("visit.bad_hours", "teacher", book.TeacherName(id), "max", tenths(maxHours)))
 			}
 		}
 	}
 	for key, id := range ids {
 		if f.Value("teachers-"+key) != "" && !f.Has("teachers", key) {
-			_ = f.Refuse("teachers", text.New("visit.not_chosen", "teacher", teacherName(book, id)))
+			_ = f.Refuse("teachers", text.New("visit.not_chosen", "teacher", book.TeacherName(id)))
 		}
 	}
 	return out
-}
-
-func teacherName(book *roster.Roster, id string) string {
-	if t := book.Teacher(id); t != nil {
-		return t.Name
-	}
-	return id
 }
 
 // number reads a field of digits, or visit.Unsaid.
@@ -214,7 +200,7 @@ func (p *pages) write(r *ui.Request) (ui.Answer, error) {
 		return p.form(r, book, f, nil, r.Say("visit.wrong"), http.StatusUnprocessableEntity), nil
 	}
 	ticket := f.Value("ticket")
-	if !ticketOK(ticket) {
+	if !schema.IsNewID(ticket) {
 		return nil, text.New("page.bad_form")
 	}
 	saved, err := p.desk.Write(r.Context(), r.Name(), ticket, v, r.Today)
@@ -225,11 +211,6 @@ func (p *pages) write(r *ui.Request) (ui.Answer, error) {
 		return p.trouble(r, book, f, nil, err)
 	}
 	return ui.See(Path + "/" + saved.Key()), nil
-}
-
-// ticketOK reports whether a ticket can be one that we gave.
-func ticketOK(s string) bool {
-	return len(s) > 0 && len(s) < 40 && strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
 // refuse says beside each field what is wrong with it.
@@ -288,7 +269,7 @@ func (p *pages) edit(r *ui.Request) (ui.Answer, error) {
 	if slices.ContainsFunc(book.Agreements(), func(a *roster.Agreement) bool { return a.ID == v.Agreement && a.Lead == helper }) {
 		helper = "" // it follows the agreement
 	}
-	f := r.NewForm("seen", v.Seen, "date", v.Date.String(), "end", dateText(v.End), "agreement", v.Agreement, "helper", helper,
+	f := r.NewForm("seen", v.Seen, "date", v.Date.String(), "end", v.End.Text(), "agreement", v.Agreement, "helper", helper,
 		"direction", code(v.Direction), "kind", code(v.Kind), "mode", code(v.Mode), "topic", v.Topic, "visitors", count(v.Visitors),
 		"names", strings.Join(v.Names, "、"), "hours", tenths(v.Hours), "pupils", count(v.PupilsMet), "staff", count(v.TeachersMet),
 		"note", v.Note, "link", code(int(v.Link)))

@@ -44,7 +44,7 @@ func (p *pages) show(r *ui.Request) (ui.Answer, error) {
 
 func (p *pages) page(r *ui.Request, book *roster.Roster, v *visit.Visit, f *ui.Form, trouble string, code int) ui.Answer {
 	d := shown{
-		line: p.line(book, v), Form: f, Host: schoolName(book, v.Host), HelperName: schoolName(book, v.Helper), HelperCount: len(v.HelperCredits),
+		line: p.line(book, v), Form: f, Host: book.SchoolName(v.Host), HelperName: book.SchoolName(v.Helper), HelperCount: len(v.HelperCredits),
 		MayWrite: r.May(ui.Recorder), Trouble: trouble,
 	}
 	if v.Own {

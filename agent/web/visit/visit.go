@@ -106,15 +106,8 @@ func (l line) Safe() bool { return !l.Here && (l.Own || l.Confirmed != 0) }
 
 // What, How and Way are the visit's kind, mode and direction in words.
 func (l line) What() text.Label { return schema.VisitKinds.Label(int64(l.Kind)) }
-func (l line) How() text.Label  { return words(schema.VisitModes, l.Mode) }
-func (l line) Way() text.Label  { return words(schema.VisitDirections, l.Direction) }
-
-func words(list *schema.CodeList, n int) text.Label {
-	if n == 0 {
-		return text.Label{}
-	}
-	return list.Label(int64(n))
-}
+func (l line) How() text.Label  { return schema.VisitModes.Said(l.Mode) }
+func (l line) Way() text.Label  { return schema.VisitDirections.Said(l.Direction) }
 
 // Time, Came, Pupils and Staff are its numbers as people write them, "" where nobody
 // did.
@@ -206,24 +199,7 @@ func (p *pages) line(book *roster.Roster, v *visit.Visit) line {
 	if !v.Own {
 		other = v.Host
 	}
-	return line{v, schoolName(book, other), p.desk.Here(v)}
-}
-
-// schoolName is a school's name as an agreement has it: few schools see the
-// district's register.
-func schoolName(book *roster.Roster, code string) string {
-	if n := book.SchoolName(code); n != code {
-		return n
-	}
-	for _, a := range book.Agreements() {
-		if a.Lead == code && a.LeadName != "" {
-			return a.LeadName
-		}
-		if n := a.Members[code]; n != "" {
-			return n
-		}
-	}
-	return code
+	return line{v, book.SchoolName(other), p.desk.Here(v)}
 }
 
 // chosen are the visits that the address asks for: of a school year, the newest if
@@ -297,7 +273,7 @@ func states(r *ui.Request) []ui.Choice {
 func bonds(book *roster.Roster, all []*visit.Visit, today schema.Date) []bond {
 	var out []bond
 	for _, a := range visit.Agreements(book, today) {
-		b := bond{Agreement: a, Name: schoolName(book, a.Lead), Mood: "good"}
+		b := bond{Agreement: a, Name: book.SchoolName(a.Lead), Mood: "good"}
 		since := a.From
 		for _, v := range all {
 			if v.Own && v.Agreement == a.ID && v.State() == visit.Confirmed && v.Last() > b.Last {
