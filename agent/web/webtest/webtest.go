@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -199,6 +200,23 @@ func (s *School) Post(path string, kv ...string) Page {
 		s.T.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return s.do(req)
+}
+
+// Send sends what a page's script would, as JSON, with the token of the page that was
+// opened last.
+func (s *School) Send(path string, body any) Page {
+	s.T.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	req, err := http.NewRequest("POST", s.srv.URL+path, bytes.NewReader(b))
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Shangu-Token", s.token)
 	return s.do(req)
 }
 
