@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"shangu/agent/roster"
 	"shangu/schema/text"
 	"shangu/sync/identity"
 	"shangu/sync/link"
@@ -79,6 +80,15 @@ func (a *Agent) Enrolled() (school string, hubs []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.enrolment.School, slices.Clone(a.enrolment.Hubs)
+}
+
+// unfinished reports whether a new computer lacks the district or a roster still.
+func (a *Agent) unfinished(book *roster.Book) func() bool {
+	return func() bool {
+		school, _ := a.Enrolled()
+		r, err := book.Open()
+		return school == "" || err == nil && len(r.Everybody()) == 0
+	}
 }
 
 // EnrolFor is Enrol for whoever needs no more than to know that it was kept.

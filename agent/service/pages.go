@@ -64,7 +64,7 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 		Areas: []ui.Area{
 			front.Area(front.Deps{Source: s, Cards: card.NewDesk(a.store, a, book), Papers: &papers{a, book}, Sticks: sticks{a}}),
 			sign.Area(accounts),
-			accountpages.Area(accounts, a.Device, a.o.Log),
+			accountpages.Area(accounts, a.Device, a.unfinished(book), a.o.Log),
 			setup.Area(a, book),
 			sheet.Area(desk, book, watching),
 			day.Area(desk, book, watching),

@@ -23,9 +23,10 @@ import (
 var files embed.FS
 
 // Area returns the pages. device is who this computer is to the district; it fails with
-// a sentence where the district cannot help.
-func Area(book *account.Book, device func() (account.Device, error), log *slog.Logger) ui.Area {
-	p := &pages{book, device, log}
+// a sentence where the district cannot help. todo reports whether something is left to
+// set up.
+func Area(book *account.Book, device func() (account.Device, error), todo func() bool, log *slog.Logger) ui.Area {
+	p := &pages{book, device, todo, log}
 	return ui.Area{Name: "accounts", Files: files, Routes: []ui.Route{
 		{Pattern: "GET /settings", Who: ui.Signed, Do: p.settings},
 		{Pattern: "GET /settings/pin", Who: ui.Signed, Do: p.own},
@@ -45,11 +46,20 @@ func Area(book *account.Book, device func() (account.Device, error), log *slog.L
 type pages struct {
 	book   *account.Book
 	device func() (account.Device, error)
+	todo   func() bool
 	log    *slog.Logger
 }
 
+// menu is what the first page of the settings shows.
+type menu struct {
+	Manages bool
+	Todo    bool // something is left to set up
+}
+
 func (p *pages) settings(r *ui.Request) (ui.Answer, error) {
-	return ui.Show{Template: "accounts/settings", Title: r.Say("accounts.settings"), Active: "settings", Data: r.May(ui.Manager)}, nil
+	v := menu{Manages: r.May(ui.Manager)}
+	v.Todo = v.Manages && p.todo()
+	return ui.Show{Template: "accounts/settings", Title: r.Say("accounts.settings"), Active: "settings", Data: v}, nil
 }
 
 // roles are the choices of a role.

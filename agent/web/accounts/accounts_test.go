@@ -17,7 +17,7 @@ var district account.Device
 func open(t *testing.T, device func() (account.Device, error)) *webtest.School {
 	s := webtest.New(t)
 	s.Staff()
-	s.Serve(accounts.Area(s.Accounts, device, slog.New(slog.NewTextHandler(&s.Log, nil))))
+	s.Serve(accounts.Area(s.Accounts, device, func() bool { return true }, slog.New(slog.NewTextHandler(&s.Log, nil))))
 	return s
 }
 
@@ -44,6 +44,7 @@ func TestAccounts(t *testing.T) {
 		s.Post("/settings/accounts", "name", "x", "role", "admin", "pin", "1470", "again", "1470").Is(403)
 	}
 	s.SignIn(account.Admin)
+	s.Get("/settings").Is(200, "还有几步没有做完", "/setup")
 	s.Get("/settings/accounts").Is(200, "clerk", "校务员、班主任")
 	s.Post("/settings/accounts", "name", "李老师", "role", "head", "pin", "1234", "again", "1234").Is(422, `value="李老师"`, "太容易猜到", `<option value="head" selected>`).Lacks(`value="1234"`)
 	s.Post("/settings/accounts", "name", "clerk", "role", "head", "pin", "1470", "again", "1470").Is(422, "已经有叫")

@@ -221,7 +221,7 @@ type fact struct {
 	Value string
 }
 
-// more shows what is guarded of a pupil, and notes who looked.
+// more shows what is guarded of a pupil; the frame notes who looked.
 func (p *pages) more(r *ui.Request) (ui.Answer, error) {
 	book, pupil, err := p.who(r)
 	if err != nil {
@@ -231,7 +231,6 @@ func (p *pages) more(r *ui.Request) (ui.Answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read pupil: %w", err)
 	}
-	p.log.Info("guarded fields of a pupil were opened", "account", r.Name(), "pupil", book.Key(pupil.ID))
 	consent, _ := doc.Value(schema.PupilConsent).Int()
 	kv := []string{"consent", ""}
 	if consent != 0 {

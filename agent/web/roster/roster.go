@@ -55,7 +55,7 @@ func Area(book *school.Book, desk *transfer.Desk, docs Documents, tables Tables,
 		{Pattern: "POST /roster/pupil/{pupil}/move", Who: ui.Recorder, Do: p.move},
 		{Pattern: "POST /roster/pupil/{pupil}/out", Who: ui.Recorder, Do: p.out},
 		{Pattern: "POST /roster/pupil/{pupil}/undo", Who: ui.Recorder, Do: p.undo},
-		{Pattern: "GET /roster/pupil/{pupil}/more", Who: ui.Leader, Do: p.more},
+		{Pattern: "GET /roster/pupil/{pupil}/more", Who: ui.Leader, Guarded: true, Do: p.more},
 		{Pattern: "POST /roster/pupil/{pupil}/more", Who: ui.Leader, Do: p.correctMore},
 		{Pattern: "GET /roster/new", Who: ui.Recorder, Do: p.enter},
 		{Pattern: "POST /roster/new", Who: ui.Recorder, Do: p.entered},
@@ -283,8 +283,12 @@ func (p *pages) oneRoster(r *ui.Request) (ui.Answer, error) {
 	if !f.OK() {
 		return nil, text.New("page.bad_date", "date", r.FormValue("on"))
 	}
+	v := intake.One11
+	if r.FormValue("v") == string(intake.One12) {
+		v = intake.One12
+	}
 	p.log.Info("the roster was exported as OneRoster", "account", r.Name(), "on", on.String())
 	return ui.Download{Name: "oneroster-" + on.String() + ".zip", Type: "application/zip", Write: func(w io.Writer) error {
-		return p.tables.OneRoster(r.Context(), w, intake.One11, on)
+		return p.tables.OneRoster(r.Context(), w, v, on)
 	}}, nil
 }

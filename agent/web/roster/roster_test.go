@@ -123,7 +123,7 @@ func TestWhatIsKeptApart(t *testing.T) {
 	s.Get(at + "/more").Is(403)
 	s.SignIn(account.Head)
 	s.Get(at+"/more").Is(200, "阿依", "checked")
-	if log := s.Log.String(); !strings.Contains(log, "guarded fields of a pupil were opened") || strings.Contains(log, "阿依") {
+	if log := s.Log.String(); !strings.Contains(log, "guarded fields were opened") || strings.Contains(log, "阿依") {
 		t.Errorf("the log: %s", log)
 	}
 	s.Post(at+"/more", "watch", "1", "consent", "2").Is(303)
@@ -150,4 +150,5 @@ func TestFiles(t *testing.T) {
 	s.SignIn(account.Head)
 	s.Get("/roster/export?on=2026-10-12&names=1").Is(200)
 	s.Get("/roster/oneroster").Is(200)
+	s.Get("/roster/oneroster?v=1.2").Is(200, "roles.csv")
 }
