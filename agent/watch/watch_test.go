@@ -1,12 +1,14 @@
 package watch_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/xuri/excelize/v2"
 	"pgregory.net/rapid"
 
 	"shangu/agent/attend"
@@ -245,6 +247,96 @@ func TestSickness(t *testing.T) {
 	if err != nil || len(list) != 5 || list[0].Date != monday+7 || list[0].Taken != 0 || list[1].Date != monday+4 || list[3].Date != monday+2 || len(list[3].Clusters) != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
+}
+
+// The table of cases masks who they are about unless asked otherwise, and never has
+// what families said.
+func TestCasesAsATable(t *testing.T) {
+	c := newSchool(t)
+	id, err := c.desk.Open(t.Context(), "王小二", watch.Opening{Pupil: pupil(1), Rule: schema.CaseByHand, On: monday, By: "王小二", Note: "家里的事"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.desk.AddStep(t.Context(), "王小二", id, watch.Step{Kind: 1, Date: monday, Result: "家里的事"}, monday); err != nil {
+		t.Fatal(err)
+	}
+	for _, open := range []bool{false, true} {
+		var b bytes.Buffer
+		if err := c.desk.Write(&b, open); err != nil {
+			t.Fatal(err)
+		}
+		f, err := excelize.OpenReader(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := f.GetRows("控辍个案")
+		if err != nil || len(rows) != 3 {
+			t.Fatalf("%v, %v", rows, err)
+		}
+		want := []string{schema.MaskID(pupil(1)), "张*", "一年级（2）班", "2026-10-12", "人工立案", "王**", "1", "2026-10-12"}
+		if open {
+			want[0], want[1], want[5] = pupil(1), "张1", "王小二"
+		}
+		if !slices.Equal(rows[2], want) {
+			t.Errorf("open %v: %q", open, rows[2])
+		}
+		f.Close()
+	}
+}
+
+// A cluster stays one when more pupils fall sick with the same, and injuries make none.
+func TestClustersGrow(t *testing.T) {
+	l := watch.SickLimits{Day: 3, Run: 5, Days: 3}
+	rapid.Check(t, func(t *rapid.T) {
+		var days []*attend.Day
+		for i := range rapid.IntRange(1, 5).Draw(t, "days") {
+			day := &attend.Day{Date: monday + schema.Date(i)}
+			for _, session := range []schema.Session{schema.SessionAM, schema.SessionPM} {
+				s := attend.Sheet{Class: class, Session: session, State: schema.SheetTaken}
+				for p := range 8 {
+					if rapid.IntRange(0, 3).Draw(t, "sick") == 0 {
+						s.Marks = append(s.Marks, attend.Mark{Pupil: pupil(p), Status: schema.StatusSick, Symptom: schema.Symptom(rapid.SampledFrom([]int{1, 2, 7, 13}).Draw(t, "symptom"))})
+					}
+				}
+				day.Sheets = append(day.Sheets, s)
+			}
+			days = append(days, day)
+		}
+		was := l.Clusters(days)
+		// By a plain reading: distinct pupils of the last day and of the last three.
+		for _, g := range []watch.Group{watch.Respiratory, watch.Digestive} {
+			on, run := map[string]bool{}, map[string]bool{}
+			for i, d := range days[max(0, len(days)-3):] {
+				for _, s := range d.Sheets {
+					for _, m := range s.Marks {
+						if (m.Symptom <= 2) == (g == watch.Respiratory) && m.Symptom != 13 {
+							run[m.Pupil] = true
+							if i == len(days[max(0, len(days)-3):])-1 {
+								on[m.Pupil] = true
+							}
+						}
+					}
+				}
+			}
+			want := len(on) >= 3 || len(on) > 0 && len(run) >= 5
+			if got := slices.ContainsFunc(was, func(c watch.Cluster) bool { return c.Group == g }); got != want {
+				t.Fatalf("group %d: %d on the day, %d in three: alarm %v", g, len(on), len(run), got)
+			}
+		}
+		for _, c := range was {
+			if c.Group != watch.Respiratory && c.Group != watch.Digestive {
+				t.Fatalf("an alarm of injuries: %+v", c)
+			}
+		}
+		last := &days[len(days)-1].Sheets[1]
+		last.Marks = append(last.Marks, attend.Mark{Pupil: pupil(9), Status: schema.StatusSick, Symptom: 1})
+		is := l.Clusters(days)
+		for _, c := range was {
+			if !slices.ContainsFunc(is, func(d watch.Cluster) bool { return c.Group == d.Group }) {
+				t.Fatalf("one more is sick, and the alarm of group %d is gone", c.Group)
+			}
+		}
+	})
 }
 
 // limits as the district sets them.

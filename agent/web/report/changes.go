@@ -16,6 +16,7 @@ type changes struct {
 	Rows    []changeRow
 	More    int // that are not listed
 	Touches []touchRow
+	Open    bool // who did it is shown at once
 }
 
 type changeRow struct {

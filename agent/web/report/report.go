@@ -120,6 +120,7 @@ func rowOf(name, path string, s register.Sum) classRow {
 // figures are what the page of a month shows of its figures.
 type figures struct {
 	Month    string
+	Name     string // of the school
 	Classes  []classRow
 	All      classRow
 	Symptoms []*text.Message
@@ -128,7 +129,7 @@ type figures struct {
 }
 
 func (p *pages) figuresOf(r *ui.Request, book *roster.Roster, f *register.Figures) figures {
-	v := figures{Month: f.Month.Month(), School: f.School.Say()}
+	v := figures{Month: f.Month.Month(), Name: book.Name, School: f.School.Say()}
 	for _, status := range register.Totals {
 		v.Heads = append(v.Heads, schema.Statuses.Label(int64(status)).In(r.Lang))
 	}
@@ -277,12 +278,14 @@ func (p *pages) sheet(r *ui.Request) (ui.Answer, error) {
 	}
 	for _, c := range reports {
 		if c.Correction > 0 && fmt.Sprint(c.Correction) == r.PathValue("n") {
+			list := p.changesOf(r, book, c.Changes, c.Trace)
+			list.Open = true // on paper too
 			return ui.Show{Template: "report/sheet", Title: monthTitle(r, "register.sheet_title", m, "n", c.Correction), Active: "reports", Data: struct {
 				stamp
 				Changes changes
 				Base    string
 				Path    string
-			}{stampsOf([]*register.Report{c})[0], p.changesOf(r, book, c.Changes, c.Trace), hex.EncodeToString(reports[c.Correction-1].Digest[:]), "/reports/" + m.Month()}}, nil
+			}{stampsOf([]*register.Report{c})[0], list, hex.EncodeToString(reports[c.Correction-1].Digest[:]), "/reports/" + m.Month()}}, nil
 		}
 	}
 	return nil, text.New("page.none")
