@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	d.tell.say("demo.pages", "hub", d.hub.url, "operator", d.hub.founding.Operator, "password", d.hub.founding.Password)
 	for i, s := range d.schools {
-		d.tell.say("demo.page", "number", i+1, "school", s.name, "page", "http://"+s.page.Addr().String()+"/")
+		d.tell.say("demo.page", "number", i+1, "school", s.name, "page", "http://"+s.page.Addr().String()+"/", "account", clerkName, "pin", clerkPIN)
 	}
 	d.tell.say("demo.keys")
 	go d.listen(ctx)

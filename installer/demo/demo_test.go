@@ -104,7 +104,7 @@ func TestDemoStaysForItsVisitors(t *testing.T) {
 	go func() {
 		done <- Run(ctx, Options{Out: out, In: in, Langs: []text.Lang{text.EN}, Version: "test"})
 	}()
-	m := out.await(t, `School 2, .*: (http://\S+/)\n`)
+	m := out.await(t, `School 2, .*: (http://\S+/) \(sign in as 王老师, PIN 2580\)`)
 	body, err := get(m[1])
 	if err != nil || !strings.Contains(body, "王家坪镇白虎头教学点") {
 		t.Errorf("the school's page: %v\n%s", err, body)

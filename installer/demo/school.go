@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	people "shangu/agent/account"
 	"shangu/agent/intake"
 	"shangu/agent/service"
 	"shangu/agent/web"
@@ -54,8 +55,26 @@ func openSchool(dir string, r row, hubAddr string, port int, version string) (s 
 	if err != nil {
 		return s, err
 	}
-	s.agent, err = service.Open(service.Options{Dir: dir, Version: version, Log: s.log.Logger, Now: clock()})
-	return s, err
+	if s.agent, err = service.Open(service.Options{Dir: dir, Version: version, Log: s.log.Logger, Now: clock()}); err != nil {
+		return s, err
+	}
+	return s, s.meet()
+}
+
+// The clerk who looks at the demo's pages.
+const (
+	clerkName = "王老师"
+	clerkPIN  = "2580"
+)
+
+// meet makes the clerk's account; a demo that begins again has it.
+func (s *school) meet() error {
+	all, err := s.agent.Accounts(context.Background())
+	if err != nil || len(all) > 0 {
+		return err
+	}
+	_, err = s.agent.AddAccount(context.Background(), clerkName, people.Admin, clerkPIN)
+	return err
 }
 
 // run is the agent's service until ctx ends: its page, its door and its

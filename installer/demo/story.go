@@ -8,6 +8,7 @@ import (
 
 	"shangu/agent/intake"
 	"shangu/schema/text"
+	"shangu/sync/link"
 )
 
 const (
@@ -16,10 +17,9 @@ const (
 	// hastyLimit is how long a clerk waits for one over a link that does not.
 	hastyLimit = 5 * time.Second
 	// halfWay is how many bytes of a school's first conversation get through to
-	// the hub before the link breaks: past the handshakes, within the term's
-	// records. onTheWayBack is the same for the hub's answer: within the receipt.
-	halfWay      = 2000
-	onTheWayBack = 2750
+	// the hub before the link breaks: past the handshakes and the packet that
+	// enrolment fills, within the term's records.
+	halfWay = 2000 + link.FillBytes
 )
 
 // story is the demo's script. It fails if anything did not arrive as it was
@@ -71,7 +71,10 @@ func (d *Demo) flaky(ctx context.Context) error {
 		if i%2 == 0 {
 			s.link.MendFor(halfWay, ToHub)
 		} else {
-			s.link.MendFor(onTheWayBack, ToSchool)
+			s.link.MendUntil(func() bool {
+				there, err := d.hub.row(s.code)
+				return err == nil && there.Sheets > 0
+			})
 		}
 		if err := s.agent.Sync(ctx, hastyLimit); err != nil {
 			there, err2 := d.hub.row(s.code)

@@ -26,7 +26,8 @@ type Switch struct {
 
 	mu    sync.Mutex
 	cut   bool
-	left  [2]int64 // bytes until it cuts itself, by direction; -1 for no limit
+	left  [2]int64    // bytes until it cuts itself, by direction; -1 for no limit
+	over  func() bool // whether it cuts itself now, before it carries more to the school; nil: it does not
 	conns map[*net.TCPConn]bool
 	done  bool
 }
@@ -57,7 +58,15 @@ func (s *Switch) Cut() {
 func (s *Switch) Mend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cut, s.left = false, endless
+	s.cut, s.left, s.over = false, endless, nil
+}
+
+// MendUntil joins the link until over is true when something is on its way to the
+// school: that is lost.
+func (s *Switch) MendUntil(over func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut, s.left, s.over = false, endless, over
 }
 
 // MendFor joins the link for n more bytes in a direction, after which it cuts
@@ -65,7 +74,7 @@ func (s *Switch) Mend() {
 func (s *Switch) MendFor(n int64, direction int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cut, s.left = false, endless
+	s.cut, s.left, s.over = false, endless, nil
 	s.left[direction] = n
 }
 
@@ -180,6 +189,9 @@ func (m *meter) Read(b []byte) (int, error) {
 	defer m.s.mu.Unlock()
 	left := &m.s.left[m.direction]
 	switch {
+	case m.direction == ToSchool && n > 0 && m.s.over != nil && m.s.over():
+		m.s.sever()
+		return 0, net.ErrClosed
 	case *left < 0:
 		return n, err
 	case int64(n) < *left:
