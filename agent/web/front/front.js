@@ -1,8 +1,6 @@
 // The first page stays true while it is open: it asks now and then how things
-// stand, and every second while something is being sent. Sheets are printed.
+// stand, and every second while something is being sent.
 "use strict";
-
-for (const b of document.querySelectorAll("[data-print]")) b.addEventListener("click", () => print());
 
 (() => {
   const front = document.getElementById("front");

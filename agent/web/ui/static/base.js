@@ -179,3 +179,5 @@ for (const list of document.querySelectorAll(".picks")) {
   const wrong = document.querySelector("main [aria-invalid=true]");
   if (wrong) wrong.focus();
 }
+// Buttons that print the page.
+for (const b of document.querySelectorAll("[data-print]")) b.addEventListener("click", () => print());
