@@ -3,6 +3,7 @@ package pages
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -117,6 +118,92 @@ func TestACardIsSettled(t *testing.T) {
 		}
 	}
 	same(t, h, desks[0].School, desks[1].School)
+}
+
+// A school without a link: records go to the district on a stick and the reply comes
+// back, all of it from the page; a stick without room is refused and says so.
+func TestStickByHand(t *testing.T) {
+	needBrowser(t)
+	const code = "2199109015"
+	s, ctx := newStage(t), t.Context()
+	h, err := s.FoundHub(ctx, 1, "云岭区")
+	must(t, err)
+	_, err = s.Run(ctx, "hub", "district", "load", sample("district"), "--dir", h.Dirs[0])
+	must(t, err)
+	d := &desk{School: s.School("agent", code), t: t, stage: s}
+	pack := filepath.Join(s.Work, "school.sgpk")
+	_, err = s.Run(ctx, "hub", "pack", "--school", code, pack, "--dir", h.Dirs[0])
+	must(t, err)
+	_, err = s.Run(ctx, "agent", "enroll", "--pack", pack, "--dir", d.Dir)
+	must(t, err)
+	// There is a district, and no line to it.
+	token, err := h.Token(ctx, 0, code)
+	must(t, err)
+	_, err = s.Run(ctx, "agent", "enroll", "--hub", "https://127.0.0.1:1", "--token", token, "--dir", d.Dir)
+	must(t, err)
+	must(t, d.Import(ctx, "roster", sample("schools", code, "roster.xlsx")))
+	d.Run()
+	d.tab = newTab(t, d.page)
+	d.SignUp()
+	stick := filepath.Join(s.Work, "usb")
+	must(t, os.Mkdir(stick, 0o755))
+	if full := fullFolder(t, s); full != "" {
+		d.Go("/sync/stick")
+		d.Type("#f-out", full)
+		d.Press("\r")
+		d.See("#f-out-wrong")
+		if !d.Says("U盘没有空间了") || d.Value("#f-out") != full {
+			t.Errorf("a full stick: %s", d.where())
+		}
+		d.Check("front-stick-full")
+	}
+	d.Go("/sync/stick")
+	d.Type("#f-out", stick)
+	d.Press("\r")
+	d.See(".trip .notice.good")
+	d.Check("front-stick-written")
+	files, err := filepath.Glob(filepath.Join(stick, "*.sgup"))
+	if err != nil || len(files) != 1 || !d.Says(files[0]) {
+		t.Fatalf("on the stick: %v, %v; %s", files, err, d.where())
+	}
+	d.Type("#f-in", stick)
+	d.Press("\r")
+	d.See("#f-in-wrong")
+	_, err = s.Run(ctx, "hub", "bundle", "import", "--dir", h.Dirs[0], "--reply", stick, files[0])
+	must(t, err)
+	d.Type("#f-in", stick)
+	d.Press("\r")
+	d.See(".trip li:last-child .notice.good")
+	if !d.Says("区里已登记本机") {
+		t.Errorf("the reply: %s", d.where())
+	}
+	d.Check("front-stick-taken")
+	v, err := d.Status(ctx)
+	must(t, err)
+	if v.Pending != 0 || v.Safe == 0 {
+		t.Errorf("after the round: %+v", v)
+	}
+}
+
+// fullFolder is a folder on a disk of its own without room; "" where this machine
+// cannot make one.
+func fullFolder(t *testing.T, s *stage.Stage) string {
+	t.Helper()
+	dir := filepath.Join(s.Work, "full")
+	must(t, os.Mkdir(dir, 0o755))
+	if err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir).Run(); err != nil {
+		t.Logf("no small disk can be mounted here: %v", err)
+		return ""
+	}
+	t.Cleanup(func() {
+		if err := exec.Command("umount", dir).Run(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(dir, "photo.jpg"), make([]byte, 1<<20), 0o600); err == nil {
+		t.Error("the small disk has room for a megabyte")
+	}
+	return dir
 }
 
 // same holds that two computers and the district hold the same, byte for byte.
