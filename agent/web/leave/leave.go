@@ -3,6 +3,7 @@
 package leave
 
 import (
+	"cmp"
 	"embed"
 	"slices"
 	"strings"
@@ -58,11 +59,16 @@ func (p *pages) item(r *ui.Request, book *roster.Roster, l *leave.Leave) item {
 	}
 	out.Written = time.Unix(l.At, 0).In(schema.Zone).Format("01-02 15:04")
 	var classes []string
+	pupils := make([]*roster.Pupil, 0, len(l.Pupils))
 	for _, id := range l.Pupils {
-		pupil := book.Pupil(id)
-		if pupil == nil {
-			continue
+		if pupil := book.Pupil(id); pupil != nil {
+			pupils = append(pupils, pupil)
 		}
+	}
+	slices.SortFunc(pupils, func(a, b *roster.Pupil) int {
+		return cmp.Or(strings.Compare(a.Initials, b.Initials), strings.Compare(a.Name, b.Name))
+	})
+	for _, pupil := range pupils {
 		out.Names = append(out.Names, pupil.Name)
 		if c := book.ClassOn(pupil, l.From); c != nil && !slices.Contains(classes, c.Name) {
 			classes = append(classes, c.Name)
