@@ -34,6 +34,12 @@ type heading struct {
 
 func field(column int) string { return fmt.Sprintf("column%d", column) }
 
+// nameOf is a column's name in the reader's words: its usual heading, or the one that
+// programs write.
+func nameOf(c table.Column, l text.Lang) string {
+	return text.Label{ZH: c.Titles[0], EN: strings.ReplaceAll(c.Name, "_", " ")}.In(l)
+}
+
 // looked is a file's sheets and what was chosen of them.
 type looked struct {
 	sheets []table.Glimpse
@@ -115,7 +121,7 @@ func (p *pages) askColumns(r *ui.Request, h *held, l looked, f *ui.Form) ui.Answ
 	}
 	var list []ui.Choice
 	for _, c := range intake.Columns(h.kind) {
-		name := c.Titles[0]
+		name := nameOf(c, r.Lang)
 		if c.Required {
 			name += r.Say("imports.needed")
 		}
@@ -186,7 +192,7 @@ func (p *pages) say(r *ui.Request) (ui.Answer, error) {
 	var lacking []string
 	for _, c := range intake.Columns(h.kind) {
 		if c.Required && !given[c.Name] {
-			lacking = append(lacking, c.Titles[0])
+			lacking = append(lacking, nameOf(c, r.Lang))
 		}
 	}
 	if len(lacking) > 0 {
