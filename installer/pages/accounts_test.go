@@ -10,7 +10,7 @@ func TestAccountPages(t *testing.T) {
 	d.Check("settings")
 	d.Go("/settings/accounts")
 	d.Check("accounts")
-	d.reach("name")
+	d.reach("[name=name]")
 	d.Type("[name=name]", "李老师")
 	d.Type("[name=pin]", "1234")
 	d.Type("[name=again]", "1234")

@@ -40,7 +40,7 @@ func TestRosterPages(t *testing.T) {
 
 	// By its name, in a form that leaves nothing in the address.
 	d.Go("/roster")
-	d.reach("who")
+	d.reach("[name=who]")
 	d.Type("[name=who]", name)
 	d.Press("\r")
 	d.See(".list tbody a")
@@ -77,7 +77,7 @@ func TestRosterPages(t *testing.T) {
 
 	d.Go("/roster/new")
 	d.Check("roster-new")
-	d.reach("id")
+	d.reach("[name=id]")
 	d.Type("[name=id]", "G1234")
 	d.Type("[name=name]", "张小明")
 	d.Press("\r")

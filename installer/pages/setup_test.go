@@ -18,7 +18,7 @@ func TestSetup(t *testing.T) {
 		t.Fatalf("after the account: %s", d.where())
 	}
 	d.Check("setup-district")
-	d.reach("sent")
+	d.reach("[name=sent]")
 	d.Type("[name=sent]", "https://hub.example:8443 和入网码")
 	d.Submit("main form")
 	if !d.Has("#f-sent-wrong") || d.Value("[name=sent]") == "" {
