@@ -186,6 +186,25 @@ func (d *Desk) AddStep(ctx context.Context, account, id string, s Step, today sc
 	return err
 }
 
+// VoidStep takes back a step that was written down by mistake; it stays in the trail,
+// with the reason.
+func (d *Desk) VoidStep(ctx context.Context, account, id, step, reason string) error {
+	c, err := d.openCase(id)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(c.Steps, func(s Step) bool { return s.ID == step }) {
+		return text.New("watch.no_step")
+	}
+	if reason == "" {
+		return text.New("watch.say_mistake")
+	}
+	e := store.Edit{Kind: schema.KindStep, ID: step}
+	set(&e, schema.FieldVoid, schema.Str(reason))
+	_, err = d.saver.Save(ctx, account, []store.Edit{e})
+	return err
+}
+
 // Closing is how a case ends.
 type Closing struct {
 	On   schema.Date

@@ -158,6 +158,18 @@ func TestACaseFromBeginningToEnd(t *testing.T) {
 	if err != nil || k == nil || len(k.Steps) != 2 || k.Steps[0].Kind != 1 || k.Last() != monday+1 {
 		t.Fatalf("%+v, %v", k, err)
 	}
+	wrong := k.Steps[0].ID
+	for reason, want := range map[string]string{"": "watch.say_mistake", "记错人了": ""} {
+		if err := c.desk.VoidStep(ctx, "王", id, wrong, reason); (err == nil) != (want == "") || err != nil && text.Of(err).ID() != want {
+			t.Errorf("taken back because %q: %v", reason, err)
+		}
+	}
+	if k, err = c.desk.Case(id); err != nil || len(k.Steps) != 1 || k.Steps[0].Kind != 2 {
+		t.Errorf("%+v, %v", k, err)
+	}
+	if err := c.desk.VoidStep(ctx, "王", id, wrong, "再来"); text.Of(err) == nil || text.Of(err).ID() != "watch.no_step" {
+		t.Errorf("taken back twice: %v", err)
+	}
 	said(c.desk.Close(ctx, "王", id, watch.Closing{On: monday + 1}, monday+1), "end", "watch.no_end")
 	said(c.desk.Close(ctx, "王", id, watch.Closing{On: monday + 1, End: 9}, monday+1), "note", "watch.say_why")
 	said(c.desk.Close(ctx, "王", id, watch.Closing{On: monday - 1, End: 1}, monday+1), "on", "watch.before_opening")

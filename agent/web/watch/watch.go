@@ -32,6 +32,7 @@ func Area(desk *watch.Desk, book *roster.Book) ui.Area {
 		{Pattern: "POST /watch/new/{class}", Who: ui.Recorder, Do: p.openByHand},
 		{Pattern: "GET /watch/case/{pupil}/{opened}", Who: ui.Recorder, Guarded: true, Do: p.show},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/step", Who: ui.Recorder, Do: p.step},
+		{Pattern: "POST /watch/case/{pupil}/{opened}/void", Who: ui.Recorder, Do: p.void},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/close", Who: ui.Recorder, Do: p.close},
 		{Pattern: "GET /watch/list", Who: ui.Recorder, Do: p.list},
 		{Pattern: "GET /watch/list/{class}", Who: ui.Leader, Do: p.listClass},
@@ -369,6 +370,23 @@ func (p *pages) step(r *ui.Request) (ui.Answer, error) {
 	}
 	if !f.OK() {
 		return p.showCase(r, f, p.closeForm(r), http.StatusUnprocessableEntity)
+	}
+	return ui.See(casePath(book, c)), nil
+}
+
+// void takes back a step that was written down by mistake.
+func (p *pages) void(r *ui.Request) (ui.Answer, error) {
+	book, c, err := p.find(r)
+	if err != nil {
+		return nil, err
+	}
+	f := r.Typed()
+	reason := f.Text("reason", lineLen)
+	if !f.OK() {
+		return nil, text.New("page.too_long", "max", lineLen)
+	}
+	if err := p.desk.VoidStep(r.Context(), r.Name(), c.ID, f.Value("step"), reason); err != nil {
+		return nil, err
 	}
 	return ui.See(casePath(book, c)), nil
 }
