@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"shangu/schema"
-	"shangu/sync/change"
 )
 
 // OneVersion is a version of OneRoster's CSV binding that WriteOneRoster writes.
@@ -164,7 +163,7 @@ func (o *oneWriter) people(in []schema.Enrolment) {
 		return id
 	}
 	heads := map[string]string{} // class teachers' classes
-	seen := map[string]*change.Doc{}
+	seen := map[string]bool{}
 	for _, e := range in {
 		doc, err := o.view.Doc("", schema.KindPupil, e.Pupil)
 		if err != nil {
@@ -175,13 +174,13 @@ func (o *oneWriter) people(in []schema.Enrolment) {
 			continue
 		}
 		class := oneID("class", e.Class)
-		c, known := seen[e.Class]
-		if !known {
-			if c, err = o.view.Doc("", schema.KindClass, e.Class); err != nil {
+		if !seen[e.Class] {
+			c, err := o.view.Doc("", schema.KindClass, e.Class)
+			if err != nil {
 				o.err = fmt.Errorf("read class: %w", err)
 				return
 			}
-			seen[e.Class] = c
+			seen[e.Class] = true
 			_, name, _ := schema.ParseClassID(e.Class)
 			classes = append(classes, []string{class, "", "", name, ceds(name), oneHome, name, "homeroom", "", o.school, strconv.Itoa(o.year), "", "", ""})
 			if head := c.Value(schema.ClassHead).Text(); head != "" {

@@ -205,7 +205,7 @@ func TestLeaveOnASheet(t *testing.T) {
 		t.Errorf("who came: %+v", s.Rows[0])
 	}
 	// Marked otherwise and taken back: present, not on leave again.
-	s = c.save("王", roll.Wish{Marks: []roll.Typed{{pupil(2), s.Rows[2].Mark, absent}}})
+	c.save("王", roll.Wish{Marks: []roll.Typed{{pupil(2), s.Rows[2].Mark, absent}}})
 	if s = c.save("王", roll.Wish{Marks: []roll.Typed{{pupil(2), absent, present}}}); s.Rows[2].Mark != present {
 		t.Errorf("taken back: %+v", s.Rows[2])
 	}

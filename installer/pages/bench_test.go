@@ -265,16 +265,6 @@ func (d *desk) Elsewhere() *tab {
 	return newTab(d.t, d.page)
 }
 
-// command runs the agent's command on the desk's data.
-func (d *desk) command(args ...string) []byte {
-	d.t.Helper()
-	out, err := d.stage.Run(d.t.Context(), append(append([]string{"agent"}, args...), "--dir", d.Dir)...)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return out
-}
-
 // until asks again and again until f returns nil.
 func (d *desk) until(what string, f func() error) {
 	d.t.Helper()
