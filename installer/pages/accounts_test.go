@@ -5,6 +5,7 @@ import "testing"
 // The administrator makes an account, it comes in and changes its PIN; a forgotten one
 // is set again by who administers the machine.
 func TestAccountPages(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool)
 	d.Go("/settings")
 	d.Check("settings")
@@ -79,6 +80,7 @@ func TestAccountPages(t *testing.T) {
 // A school whose only administrator forgot the PIN: let in by what was pasted, then a
 // code read to the district, its answer, and the page opens.
 func TestTheDistrictsCode(t *testing.T) {
+	t.Parallel()
 	needBrowser(t)
 	s := newStage(t)
 	h, err := s.FoundHub(t.Context(), 1, "云岭")

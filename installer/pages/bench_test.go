@@ -42,7 +42,8 @@ var (
 	work     string // short, for Unix sockets have short names
 	building sync.Once
 	buildErr error
-	made     = map[string]*stage.School{} // templates by school and what they hold
+	making   sync.Mutex
+	made     = map[string]*stage.School{} // templates by school and what they hold; making guards them
 )
 
 func TestMain(m *testing.M) {
@@ -112,6 +113,8 @@ func template(t *testing.T, code string, kinds ...string) *stage.School {
 	for _, k := range kinds {
 		name += "-" + k
 	}
+	making.Lock()
+	defer making.Unlock()
 	if s := made[name]; s != nil {
 		return s
 	}

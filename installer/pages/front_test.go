@@ -14,6 +14,7 @@ import (
 // What everybody sees who sits at the computer, before and after sign-in, and the
 // pages that it leads to.
 func TestFront(t *testing.T) {
+	t.Parallel()
 	d := open(t, mountainSchool, "roster", "attendance")
 	stranger := d.Elsewhere()
 	stranger.Go("/")
@@ -38,6 +39,7 @@ func TestFront(t *testing.T) {
 // Two computers take the same roll, neither knowing of the other. What lost is on a
 // card; somebody takes it, by keyboard, and both computers and the district hold that.
 func TestACardIsSettled(t *testing.T) {
+	t.Parallel()
 	needBrowser(t)
 	const code = "2199109015"
 	s := newStage(t)
@@ -123,6 +125,7 @@ func TestACardIsSettled(t *testing.T) {
 // A school without a link: records go to the district on a stick and the reply comes
 // back, all of it from the page; a stick without room is refused and says so.
 func TestStickByHand(t *testing.T) {
+	t.Parallel()
 	needBrowser(t)
 	const code = "2199109015"
 	s, ctx := newStage(t), t.Context()

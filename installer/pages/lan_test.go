@@ -17,6 +17,7 @@ var openedAt = regexp.MustCompile(`other computers may come in","address":"(127\
 // An administrator opens the door to other computers; a teacher signs in on a phone
 // and takes the roll; the door is there after a restart, and shut when it is shut.
 func TestOtherComputers(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool, "roster")
 	d.Go("/settings/lan")
 	d.Check("lan-off")

@@ -36,6 +36,7 @@ func (b *tab) paper(name string) int {
 // A month is looked at, printed and frozen; what changes afterwards becomes a
 // correction sheet.
 func TestReports(t *testing.T) {
+	t.Parallel()
 	d := open(t, mountainSchool, "roster", "attendance")
 	d.Go("/reports")
 	d.Check("reports")

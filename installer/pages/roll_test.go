@@ -73,6 +73,7 @@ func (b *tab) expect(what, got, want string) {
 // The roll of a class with three exceptions takes at most 14 keys after the page is
 // open, Enter included; and what else keys do, with the input method on as well.
 func TestRollByKeys(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool, "roster")
 	d.Check("day-untouched")
 	initials := d.roll(0)
@@ -122,6 +123,7 @@ func TestRollByKeys(t *testing.T) {
 
 // What was typed is kept, whatever happens to the agent, the network and the lock.
 func TestRollIsKept(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool, "roster")
 	d.roll(0)
 	entries := func() int {
@@ -194,6 +196,7 @@ func TestRollIsKept(t *testing.T) {
 // Nobody has said what day it is, so nothing can be saved. What was typed is there
 // when whoever typed it comes back from saying so.
 func TestRollBeforeTheDateIsKnown(t *testing.T) {
+	t.Parallel()
 	needBrowser(t)
 	from, s := template(t, townSchool, "roster"), newStage(t)
 	twin, err := from.Clone(filepath.Join(filepath.Base(s.Work), "agent"))
@@ -237,6 +240,7 @@ func (b *tab) offline(on bool) {
 // Two windows on one sheet: who types over what he has not seen is told of whom, the
 // rest of what he typed is saved, and his own is one button away.
 func TestTwoWindowsOnOneSheet(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool, "roster")
 	d.roll(0)
 	other := d.Another()
@@ -267,6 +271,7 @@ func TestTwoWindowsOnOneSheet(t *testing.T) {
 
 // A teacher with a phone: a pupil, then what is the matter.
 func TestRollByTap(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool, "roster")
 	d.roll(0)
 	d.do("resize", chromedp.EmulateViewport(sizes[1][0], sizes[1][1], chromedp.EmulateTouch))
@@ -310,6 +315,7 @@ func TestRollByTap(t *testing.T) {
 
 // Days that are over, closed or to come.
 func TestDays(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool, "roster")
 	d.Go("/day/2026-11-20")
 	d.roll(0)
@@ -390,6 +396,7 @@ func TestDays(t *testing.T) {
 
 // Leave over days for one pupil and for a class, on the sheet of such a day.
 func TestLeave(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool, "roster")
 	d.Go("/leave")
 	d.Check("leave-none")
@@ -470,6 +477,7 @@ func (b *tab) roll2(class, session string) {
 // told. When there is a link the sheet is safe on both pages without a reload, both
 // show the mark that stands, and the other is on a card.
 func TestTwoComputersOnOneSheet(t *testing.T) {
+	t.Parallel()
 	needBrowser(t)
 	s, ctx := newStage(t), t.Context()
 	hub, err := s.FoundHub(ctx, 1, "云岭区")

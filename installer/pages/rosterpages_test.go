@@ -22,6 +22,7 @@ func (b *tab) choose(sel, path string) {
 // The classes, a search, a pupil who moves, with a slip in it, and is taken back; who
 // comes; what is kept apart.
 func TestRosterPages(t *testing.T) {
+	t.Parallel()
 	d := open(t, mountainSchool, "roster", "teachers")
 	d.Go("/roster")
 	d.Check("roster")
@@ -99,6 +100,7 @@ func TestRosterPages(t *testing.T) {
 // A table comes in: looked at first, its columns said once, then stored; a file with
 // something wrong says where.
 func TestImportPages(t *testing.T) {
+	t.Parallel()
 	d := open(t, townSchool)
 	d.Go("/roster")
 	d.Check("roster-empty")

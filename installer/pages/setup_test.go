@@ -5,6 +5,7 @@ import "testing"
 // From the first page of a new computer to the first roll, without a network: the
 // account, the district left for later, the roster.
 func TestSetup(t *testing.T) {
+	t.Parallel()
 	d := unopened(t, townSchool)
 	d.Go("/")
 	d.Follow(".who a")

@@ -8,6 +8,7 @@ import (
 // From a computer that nobody has used to the first day's page, by keyboard alone;
 // then the lock that covers the page and gives it back.
 func TestSignIn(t *testing.T) {
+	t.Parallel()
 	d := unopened(t, townSchool, "roster")
 	d.Go("/day")
 	d.Check("start")

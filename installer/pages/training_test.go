@@ -10,6 +10,7 @@ import (
 // One training is written down for several teachers at once, with a slip in it first;
 // the ledger counts it, a teacher's own page shows it, and it is taken back.
 func TestTraining(t *testing.T) {
+	t.Parallel()
 	d := open(t, mountainSchool, "roster", "teachers", "training")
 	d.Go("/training")
 	d.Check("training")

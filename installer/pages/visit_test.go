@@ -46,6 +46,7 @@ func (b *tab) enter() {
 // A visit is written down by keyboard alone, with a slip in it first; it gets a code
 // that is found again from paper, is changed, and ends by not counting.
 func TestVisits(t *testing.T) {
+	t.Parallel()
 	d := open(t, mountainSchool, "roster", "teachers", "visits")
 	d.Go("/visits")
 	d.Check("visits")
@@ -127,6 +128,7 @@ func TestVisits(t *testing.T) {
 // Two schools, two agents and a hub: what the host writes down comes to the helper,
 // who confirms it, and the host sees that. Both show the same code.
 func TestAHelperConfirms(t *testing.T) {
+	t.Parallel()
 	needBrowser(t)
 	s, ctx := newStage(t), t.Context()
 	hub, err := s.FoundHub(ctx, 1, "云岭区")

@@ -9,6 +9,7 @@ import (
 // steps, and is settled only with a reason. What is wrong is said beside the field, and what
 // was typed stays.
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	d := open(t, mountainSchool, "roster", "attendance")
 	d.Go("/watch")
 	d.Check("watch")
