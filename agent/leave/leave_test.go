@@ -1,8 +1,12 @@
 package leave_test
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/xuri/excelize/v2"
 
 	"shangu/agent/leave"
 	"shangu/agent/roster"
@@ -156,5 +160,34 @@ func TestBadLeave(t *testing.T) {
 		l.ID = c.s.NewID()
 		spoil(&l)
 		refused(t, c.desk.Plan(t.Context(), "王", l), want)
+	}
+}
+
+// The table of leave masks who it is about and says nothing of reasons, unless asked
+// otherwise.
+func TestLeaveAsATable(t *testing.T) {
+	c := newSchool(t)
+	c.plan(leave.Leave{From: today, To: today + 2, Status: schema.StatusSick, Symptom: 1, Pupils: []string{pupil(1), pupil(2)}, Reason: "家里的事"})
+	for _, open := range []bool{false, true} {
+		var b bytes.Buffer
+		if err := c.desk.Write(&b, open); err != nil {
+			t.Fatal(err)
+		}
+		f, err := excelize.OpenReader(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := f.GetRows("请假")
+		if err != nil || len(rows) != 4 {
+			t.Fatalf("%v, %v", rows, err)
+		}
+		want := []string{"2026-10-12", "2026-10-14", "全天", "病假", "发热", schema.MaskID(pupil(2)), "张**", "", "", "王"}
+		if open {
+			want[5], want[6], want[8] = pupil(2), "张小明", "家里的事"
+		}
+		if !slices.Equal(rows[3], want) {
+			t.Errorf("open %v: %q, want %q", open, rows[3], want)
+		}
+		f.Close()
 	}
 }

@@ -75,7 +75,7 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 			visitpages.Area(visits, book),
 			trainingpages.Area(training.NewDesk(a.store, a, visits, book), book),
 			watchpages.Area(watching, book),
-			reportpages.Area(register.NewDesk(a.store, a, book, days), book, exports{a.store, watching}, a.o.Log),
+			reportpages.Area(register.NewDesk(a.store, a, book, days), book, exports{a.store, watching, leaves, a.today}, a.o.Log),
 		},
 	})
 	if err != nil {

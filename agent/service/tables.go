@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"shangu/agent/intake"
+	"shangu/agent/leave"
 	"shangu/agent/store"
 	"shangu/agent/watch"
 	"shangu/schema"
@@ -93,12 +94,21 @@ func (a *Agent) OneRoster(_ context.Context, w io.Writer, v intake.OneVersion, o
 type exports struct {
 	store *store.Store
 	watch *watch.Desk
+	leave *leave.Desk
+	today func() schema.Date
 }
 
 // Table writes a table of a kind; of attendance a month's.
 func (e exports) Table(_ context.Context, w io.Writer, kind string, month schema.Date, open bool) error {
-	if kind == "cases" {
-		return e.watch.Write(w, open)
+	switch kind {
+	case "cases":
+		return e.watch.WriteCases(w, open)
+	case "findings":
+		return e.watch.WriteFindings(w, e.today(), open)
+	case "watched":
+		return e.watch.WriteWatched(w, e.today(), open)
+	case "leave":
+		return e.leave.Write(w, open)
 	}
 	k, err := intake.ParseKind(kind)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 
@@ -274,7 +275,7 @@ func TestCasesAsATable(t *testing.T) {
 	}
 	for _, open := range []bool{false, true} {
 		var b bytes.Buffer
-		if err := c.desk.Write(&b, open); err != nil {
+		if err := c.desk.WriteCases(&b, open); err != nil {
 			t.Fatal(err)
 		}
 		f, err := excelize.OpenReader(&b)
@@ -429,4 +430,35 @@ func TestRulesOfAbsenceInTime(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFindingsAndWatchListAsTables(t *testing.T) {
+	c := newSchool(t)
+	c.roll(monday, schema.SessionAM, 1, unknown)
+	if err := c.desk.SetWatched(t.Context(), "王", map[string]bool{pupil(2): true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, open := range []bool{false, true} {
+		id, name := schema.Masks(open)
+		for sheet, want := range map[string]struct {
+			write func(io.Writer) error
+			row   []string
+		}{
+			"待立案与名在人不在": {func(w io.Writer) error { return c.desk.WriteFindings(w, monday, open) }, []string{id(pupil(1)), name("张1"), "一年级（2）班", "去向待查", "1", "2026-10-12"}},
+			"重点关注学生":    {func(w io.Writer) error { return c.desk.WriteWatched(w, monday, open) }, []string{id(pupil(2)), name("张2"), "一年级（2）班"}},
+		} {
+			var b bytes.Buffer
+			if err := want.write(&b); err != nil {
+				t.Fatal(err)
+			}
+			f, err := excelize.OpenReader(&b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows, err := f.GetRows(sheet); err != nil || len(rows) != 3 || !slices.Equal(rows[2], want.row) {
+				t.Errorf("open %v, %s: %q, %v", open, sheet, rows, err)
+			}
+			f.Close()
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Kinds are the tables that can be taken away.
-var Kinds = []string{"roster", "teachers", "attendance", "visits", "training", "cases"}
+var Kinds = []string{"roster", "teachers", "attendance", "visits", "training", "leave", "findings", "cases", "watched"}
 
 // monthly are those that are taken away month by month.
 var monthly = []string{"attendance"}
