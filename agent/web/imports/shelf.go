@@ -22,7 +22,8 @@ type held struct {
 	problems *table.Problems // nil if nothing is
 	done     *done           // what was stored; nil until then
 
-	at time.Time // when it was last asked for
+	at   time.Time // when it was last asked for
+	turn uint64    // and which asking that was: a clock may stand still between two
 }
 
 // done is what came of a file.
@@ -36,8 +37,9 @@ const (
 
 // shelf is where files wait, in memory.
 type shelf struct {
-	mu sync.Mutex
-	by map[string]*held
+	mu   sync.Mutex
+	by   map[string]*held
+	turn uint64 // of the last asking
 }
 
 // put keeps a file and returns its name in addresses. The one that has waited longest
@@ -49,7 +51,7 @@ func (s *shelf) put(h *held, now time.Time) string {
 	for len(s.by) >= maxHeld {
 		oldest := ""
 		for id, o := range s.by {
-			if oldest == "" || o.at.Before(s.by[oldest].at) {
+			if oldest == "" || o.turn < s.by[oldest].turn {
 				oldest = id
 			}
 		}
@@ -59,7 +61,7 @@ func (s *shelf) put(h *held, now time.Time) string {
 		s.by = map[string]*held{}
 	}
 	id := rand.Text()
-	h.at = now
+	s.asked(h, now)
 	s.by[id] = h
 	return id
 }
@@ -71,9 +73,15 @@ func (s *shelf) get(id string, now time.Time) *held {
 	s.tidy(now)
 	h := s.by[id]
 	if h != nil {
-		h.at = now
+		s.asked(h, now)
 	}
 	return h
+}
+
+// asked notes that a file was asked for; the caller holds mu.
+func (s *shelf) asked(h *held, now time.Time) {
+	s.turn++
+	h.at, h.turn = now, s.turn
 }
 
 func (s *shelf) drop(id string) {
