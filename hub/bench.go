@@ -20,9 +20,15 @@ func benchCommand() *cobra.Command {
 	c.Flags().IntSliceVar(&o.Schools, "schools", []int{1, 16, 64, 256}, "hub.flag_bench_schools")
 	c.Flags().DurationVar(&o.For, "for", 10*time.Second, "hub.flag_bench_for")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "hub.flag_bench_seed")
+	c.Flags().StringVar(&o.Profile, "profile", "", "hub.flag_bench_profile")
 	c.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if o.Program, err = os.Executable(); err != nil {
 			return fmt.Errorf("bench: %w", err)
+		}
+		if o.Profile != "" {
+			if err := os.MkdirAll(o.Profile, 0o700); err != nil {
+				return fmt.Errorf("bench: %w", err)
+			}
 		}
 		tmp, err := os.MkdirTemp("", "hub-bench-")
 		if err != nil {

@@ -446,13 +446,27 @@ func TestBench(t *testing.T) {
 		t.Skip("starts three more nodes")
 	}
 	var r bench.Result
-	facts(t, &r, "bench", "--for", "500ms", "--schools", "1,2")
+	dir := filepath.Join(t.TempDir(), "profiles")
+	facts(t, &r, "bench", "--for", "500ms", "--schools", "1,2", "--profile", dir)
 	if r.Documents != 25 || r.Raft.Commands <= 0 || len(r.Runs) != 2 {
 		t.Fatalf("%+v", r)
 	}
 	for i, run := range r.Runs {
 		if run.Schools != i+1 || run.Pushes == 0 || run.Failures != 0 || run.Documents <= 0 || run.P99 <= 0 {
 			t.Errorf("%+v", run)
+		}
+		if run.LeaderCPU >= run.NodeCPU {
+			t.Errorf("of the nodes' %v us a document %v are the leader's", run.NodeCPU, run.LeaderCPU)
+		}
+	}
+	// What pprof reads is gzip: of each node both sorts, of the schools one.
+	profiles, err := filepath.Glob(filepath.Join(dir, "[12]-*"))
+	if err != nil || len(profiles) != 2*(3*2+1) {
+		t.Errorf("profiles %v, %v", profiles, err)
+	}
+	for _, f := range profiles {
+		if b, err := os.ReadFile(f); err != nil || !bytes.HasPrefix(b, []byte("\x1f\x8b")) {
+			t.Errorf("%s: %d bytes, %v", f, len(b), err)
 		}
 	}
 }

@@ -47,7 +47,11 @@ func Measure(ctx context.Context, o Options) (*Result, error) {
 		}
 		serial += n
 		o.Note(fmt.Sprintf("%d schools at once: pushing", n))
-		before, err := c.used()
+		before, err := c.used(ctx)
+		if err != nil {
+			return nil, err
+		}
+		profiled, err := c.profile(ctx, o.Profile, n, o.For)
 		if err != nil {
 			return nil, err
 		}
@@ -55,13 +59,17 @@ func Measure(ctx context.Context, o Options) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		after, err := c.used()
+		after, err := c.used(ctx)
+		if err == nil {
+			err = profiled()
+		}
 		if err != nil {
 			return nil, err
 		}
 		run.Documents = run.PerSecond * float64(res.Documents)
 		documents := float64(run.Pushes * res.Documents)
 		run.NodeCPU = float64((after.nodes - before.nodes).Microseconds()) / documents
+		run.LeaderCPU = float64((after.leader - before.leader).Microseconds()) / documents
 		run.SchoolCPU = float64((after.schools - before.schools).Microseconds()) / documents
 		run.Anonymous, run.Resident = float64(after.anonymous)/1e6, float64(after.resident)/1e6
 		res.Runs = append(res.Runs, run)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -56,13 +57,36 @@ func (c *cluster) from(i int) []string {
 
 func (c *cluster) stop() { _ = c.stage.Close() } // what does not end changes no figure
 
+// leader is the number of the node that the first one takes for the leader.
+func (c *cluster) leader(ctx context.Context) (int, error) {
+	body, err := c.get(ctx, 0, "/v1/status")
+	if err != nil {
+		return 0, err
+	}
+	var s struct{ Leader string }
+	if err := json.Unmarshal(body, &s); err != nil {
+		return 0, fmt.Errorf("status: %w", err)
+	}
+	for n := range c.hubs {
+		if c.hub.ID(n) == s.Leader {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("status: no node leads, or an unknown one: %q", s.Leader)
+}
+
 // usage is what the processes of a benchmark have used.
 type usage struct {
 	nodes, schools      time.Duration // of processor time
+	leader              time.Duration // of the nodes' time
 	anonymous, resident int64         // bytes of the largest node
 }
 
-func (c *cluster) used() (u usage, err error) {
+func (c *cluster) used(ctx context.Context) (u usage, err error) {
+	leader, err := c.leader(ctx)
+	if err != nil {
+		return u, err
+	}
 	if u.schools, err = cpuTime(os.Getpid()); err != nil {
 		return u, err
 	}
@@ -76,7 +100,9 @@ func (c *cluster) used() (u usage, err error) {
 		if err != nil {
 			return u, err
 		}
-		u.nodes += t
+		if u.nodes += t; i == leader {
+			u.leader = t
+		}
 		u.anonymous, u.resident = max(u.anonymous, anonymous), max(u.resident, resident)
 	}
 	return u, nil

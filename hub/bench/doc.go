@@ -18,6 +18,7 @@ type Options struct {
 	Schools []int         // how many schools push at once, one run for each
 	For     time.Duration // length of a run
 	Seed    uint64
+	Profile string       // a directory for profiles of each run; "": none are taken
 	Note    func(string) // told what goes on; may be nil
 }
 
@@ -52,6 +53,7 @@ type Run struct {
 
 	// On a machine that others use too these say more than the times do.
 	NodeCPU   float64 `json:"nodes_cpu_us_per_document"`   // processor time of all nodes
+	LeaderCPU float64 `json:"leader_cpu_us_per_document"`  // of the node that led at the end, among them
 	SchoolCPU float64 `json:"schools_cpu_us_per_document"` // of this process, which is all schools
 	Anonymous float64 `json:"node_anonymous_mb"`           // memory of the largest node after the run
 	Resident  float64 `json:"node_resident_mb"`            // the same with files that are mapped

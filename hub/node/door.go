@@ -43,6 +43,7 @@ import (
 //	GET  /v1/receipt?code=               Covered
 //	POST /v1/bundle      a bundle        the reply to it, and Bundle in a header
 //	POST /v1/pack        PackRequest     a school pack
+//	GET  /v1/profile?for=                a profile of so long, for go tool pprof
 //
 // Errors are a status of 4xx or 5xx and Fault.
 
@@ -130,6 +131,7 @@ func (n *Node) door() http.Handler {
 	m.HandleFunc("GET /v1/backup", n.backup)
 	m.HandleFunc("POST /v1/bundle", n.importBundle)
 	m.HandleFunc("POST /v1/pack", n.pack)
+	m.HandleFunc("GET /v1/profile", n.profile)
 	read("GET /v1/audit/verify", func(*http.Request) (any, error) { return n.proveTrail() })
 	m.HandleFunc("GET /v1/audit/show", n.showAudit)
 	m.HandleFunc("GET /v1/audit/export", n.exportAudit)

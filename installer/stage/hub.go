@@ -88,11 +88,14 @@ func (h *Hub) place() error {
 
 // serve is the command that starts a node.
 func (h *Hub) serve(n int) []string {
-	return []string{"hub", "serve", "--dir", h.Dirs[n], "--id", "n" + strconv.Itoa(n), "--listen", h.Listen[n], "--raft", h.Raft[n]}
+	return []string{"hub", "serve", "--dir", h.Dirs[n], "--id", h.ID(n), "--listen", h.Listen[n], "--raft", h.Raft[n]}
 }
 
 // Name is the name of a node's process.
 func (h *Hub) Name(n int) string { return "hub" + strconv.Itoa(n) }
+
+// ID is how node n is called in the cluster.
+func (h *Hub) ID(n int) string { return "n" + strconv.Itoa(n) }
 
 // Add adds a node and waits until it is ready. The first one founds.
 func (h *Hub) Add(ctx context.Context, more ...string) error {
