@@ -68,6 +68,34 @@ func List(vs ...Value) Value {
 	return Value(b)
 }
 
+// Said encodes a text, Nil where there is none.
+func Said(s string) Value {
+	if s == "" {
+		return Nil
+	}
+	return Str(s)
+}
+
+// SaidNumber encodes a number, Nil where it is the one that stands for none.
+func SaidNumber[N ~int | ~int32 | ~int64](n, none N) Value {
+	if n == none {
+		return Nil
+	}
+	return Int(int64(n))
+}
+
+// SaidList encodes texts, Nil where there are none.
+func SaidList(texts []string) Value {
+	if len(texts) == 0 {
+		return Nil
+	}
+	vs := make([]Value, len(texts))
+	for i, s := range texts {
+		vs[i] = Str(s)
+	}
+	return List(vs...)
+}
+
 // IsNil reports whether v is unset or explicitly cleared.
 func (v Value) IsNil() bool { return v == "" || v == Nil }
 

@@ -311,7 +311,7 @@ func (p *planner) sheet(s *roll, book *classbook) error {
 	}
 	for n, t := range s.texts {
 		if n != schema.SheetReason || s.state == schema.SheetNoSchool {
-			d.set(n, str(t))
+			d.set(n, schema.Said(t))
 		}
 	}
 	for _, pupil := range s.order {

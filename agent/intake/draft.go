@@ -79,14 +79,6 @@ func (d *rowDraft) cell(n schema.FieldNum, value func(column int) schema.Value) 
 	}
 }
 
-// str is a text field's value: none for "".
-func str(s string) schema.Value {
-	if s == "" {
-		return schema.Nil
-	}
-	return schema.Str(s)
-}
-
 // opt is a number's value if there is one.
 func opt[N ~int | ~int32 | ~int64](n N, ok bool) schema.Value {
 	if !ok {
@@ -114,18 +106,6 @@ func code(r *table.Row, c int, l *schema.CodeList) schema.Value {
 		return schema.Nil
 	}
 	return schema.Int(v.Num)
-}
-
-// texts is the value of a list of texts.
-func texts(items []string) schema.Value {
-	if len(items) == 0 {
-		return schema.Nil
-	}
-	vs := make([]schema.Value, len(items))
-	for i, s := range items {
-		vs[i] = schema.Str(s)
-	}
-	return schema.List(vs...)
 }
 
 // missing notes which documents the file does not speak of. They are not

@@ -108,7 +108,7 @@ func (p *planner) oneRoster(data []byte) error {
 		e.draft = &draft{kind: schema.KindPupil, id: m.id, doc: pupils[m.id], bad: func(_ schema.FieldNum, bad *text.Message) {
 			p.problems.Add(e.at.problem("", bad))
 		}}
-		e.draft.set(schema.PupilName, str(m.name))
+		e.draft.set(schema.PupilName, schema.Said(m.name))
 		if m.sex != "" {
 			e.draft.set(schema.PupilSex, m.sex)
 		}

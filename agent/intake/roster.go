@@ -166,7 +166,7 @@ func (p *planner) pupil(r *table.Row, e *entrant, name string, doc *change.Doc) 
 		schema.PupilAdmitted: rAdmitted, schema.PupilAdmission: rAdmission, schema.PupilWatch: rWatch,
 		schema.PupilCitizenID: rCitizen, schema.PupilAddress: rAddress, schema.PupilGuardian: rGuardian, schema.PupilPhone: rPhone,
 	})
-	d.cell(schema.PupilName, func(int) schema.Value { return str(name) })
+	d.cell(schema.PupilName, func(int) schema.Value { return schema.Said(name) })
 	d.cell(schema.PupilSex, func(c int) schema.Value { return code(r, c, schema.Sexes) })
 	d.cell(schema.PupilEthnic, func(c int) schema.Value { return code(r, c, schema.EthnicGroups) })
 	born, _ := schema.PupilBirthOf(e.id)
@@ -194,7 +194,7 @@ func (p *planner) pupil(r *table.Row, e *entrant, name string, doc *change.Doc) 
 		return opt(m, ok)
 	})
 	for _, n := range []schema.FieldNum{schema.PupilAdmission, schema.PupilCitizenID, schema.PupilAddress, schema.PupilGuardian, schema.PupilPhone} {
-		d.cell(n, func(c int) schema.Value { return str(r.Text(c)) })
+		d.cell(n, func(c int) schema.Value { return schema.Said(r.Text(c)) })
 	}
 	return d.draft
 }

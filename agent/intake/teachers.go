@@ -67,7 +67,7 @@ func (p *planner) teachers(data []byte) error {
 			p.line(Same, place{r.Sheet, r.Line}, name, len(p.plan.Edits))
 			return
 		}
-		d.cell(schema.TeacherName, func(int) schema.Value { return str(name) })
+		d.cell(schema.TeacherName, func(int) schema.Value { return schema.Said(name) })
 		d.cell(schema.TeacherSex, func(c int) schema.Value { return code(r, c, schema.Sexes) })
 		d.cell(schema.TeacherBirth, func(c int) schema.Value {
 			if len(r.Code(c)) == 4 {
@@ -77,7 +77,7 @@ func (p *planner) teachers(data []byte) error {
 			return opt(m/100, ok)
 		})
 		for _, n := range []schema.FieldNum{schema.TeacherSubject, schema.TeacherTitle, schema.TeacherPost} {
-			d.cell(n, func(c int) schema.Value { return str(r.Text(c)) })
+			d.cell(n, func(c int) schema.Value { return schema.Said(r.Text(c)) })
 		}
 		for _, n := range []schema.FieldNum{schema.TeacherMountain, schema.TeacherBackbone} {
 			d.cell(n, func(c int) schema.Value { return optBool(r.Bool(c)) })

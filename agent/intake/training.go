@@ -74,8 +74,8 @@ func (p *planner) training(data []byte) error {
 			schema.TrainingTitle: gTitle, schema.TrainingLevel: gLevel, schema.TrainingMode: gMode, schema.TrainingHours: gHours,
 			schema.TrainingResult: gResult, schema.TrainingCertificate: gCertificate, schema.TrainingProvider: gProvider, schema.TrainingCost: gCost,
 		})
-		title, programme := str(r.Text(gTitle)), str(r.Text(gProgramme))
-		d.cell(schema.TrainingTeacher, gTeacher, func(int) schema.Value { return str(teacher) })
+		title, programme := schema.Said(r.Text(gTitle)), schema.Said(r.Text(gProgramme))
+		d.cell(schema.TrainingTeacher, gTeacher, func(int) schema.Value { return schema.Said(teacher) })
 		d.cell(schema.TrainingDate, gDate, func(int) schema.Value { return schema.Int(int64(date)) })
 		d.cell(schema.TrainingEnd, gEnd, func(c int) schema.Value { return opt(r.Date(c)) })
 		d.cell(schema.TrainingProgramme, gProgramme, func(int) schema.Value { return programme })
@@ -84,8 +84,8 @@ func (p *planner) training(data []byte) error {
 		d.cell(schema.TrainingMode, gMode, func(c int) schema.Value { return code(r, c, schema.TrainingModes) })
 		d.cell(schema.TrainingHours, gHours, func(c int) schema.Value { return opt(r.Decimal(c, 1, 0, 10000)) })
 		d.cell(schema.TrainingResult, gResult, func(c int) schema.Value { return code(r, c, schema.TrainingResults) })
-		d.cell(schema.TrainingCertificate, gCertificate, func(c int) schema.Value { return str(r.Text(c)) })
-		d.cell(schema.TrainingProvider, gProvider, func(c int) schema.Value { return str(r.Text(c)) })
+		d.cell(schema.TrainingCertificate, gCertificate, func(c int) schema.Value { return schema.Said(r.Text(c)) })
+		d.cell(schema.TrainingProvider, gProvider, func(c int) schema.Value { return schema.Said(r.Text(c)) })
 		d.cell(schema.TrainingCost, gCost, func(c int) schema.Value { return opt(r.Decimal(c, 2, 0, 100_000_000)) })
 		d.like = []schema.Value{title, programme}
 		all = append(all, d.record)

@@ -87,11 +87,11 @@ func (p *planner) visits(data []byte) error {
 			schema.VisitVisitors: vVisitors, schema.VisitVisitorNames: vNames, schema.VisitHours: vHours, schema.VisitPupils: vPupils,
 			schema.VisitTeachers: vTeachers, schema.VisitClasses: vClasses, schema.VisitDropped: vDropped, schema.VisitNote: vNote,
 		})
-		kind, topic := code(r, vKind, schema.VisitKinds), str(r.Text(vTopic))
+		kind, topic := code(r, vKind, schema.VisitKinds), schema.Said(r.Text(vTopic))
 		d.cell(schema.VisitDate, vDate, func(int) schema.Value { return schema.Int(int64(date)) })
 		d.cell(schema.VisitEnd, vEnd, func(c int) schema.Value { return opt(r.Date(c)) })
-		d.cell(schema.VisitAgreement, vAgreement, func(int) schema.Value { return str(agreement) })
-		d.cell(schema.VisitHelper, vHelper, func(int) schema.Value { return str(helper) })
+		d.cell(schema.VisitAgreement, vAgreement, func(int) schema.Value { return schema.Said(agreement) })
+		d.cell(schema.VisitHelper, vHelper, func(int) schema.Value { return schema.Said(helper) })
 		if r.Text(vDirection) != "" {
 			d.cell(schema.VisitDirection, vDirection, func(c int) schema.Value { return code(r, c, schema.VisitDirections) })
 		} else {
@@ -101,13 +101,13 @@ func (p *planner) visits(data []byte) error {
 		d.cell(schema.VisitMode, vMode, func(c int) schema.Value { return code(r, c, schema.VisitModes) })
 		d.cell(schema.VisitTopic, vTopic, func(int) schema.Value { return topic })
 		d.cell(schema.VisitVisitors, vVisitors, func(c int) schema.Value { return opt(r.Int(c, 0, 100000)) })
-		d.cell(schema.VisitVisitorNames, vNames, func(c int) schema.Value { return texts(r.List(c)) })
+		d.cell(schema.VisitVisitorNames, vNames, func(c int) schema.Value { return schema.SaidList(r.List(c)) })
 		d.cell(schema.VisitHours, vHours, func(c int) schema.Value { return opt(r.Decimal(c, 1, 0, 10000)) })
 		d.cell(schema.VisitPupils, vPupils, func(c int) schema.Value { return opt(r.Int(c, 0, 100000)) })
 		d.cell(schema.VisitTeachers, vTeachers, func(c int) schema.Value { return opt(r.Int(c, 0, 100000)) })
-		d.cell(schema.VisitClasses, vClasses, func(c int) schema.Value { return texts(r.List(c)) })
+		d.cell(schema.VisitClasses, vClasses, func(c int) schema.Value { return schema.SaidList(r.List(c)) })
 		d.cell(schema.VisitDropped, vDropped, func(c int) schema.Value { return optBool(r.Bool(c)) })
-		d.cell(schema.VisitNote, vNote, func(c int) schema.Value { return str(r.Text(c)) })
+		d.cell(schema.VisitNote, vNote, func(c int) schema.Value { return schema.Said(r.Text(c)) })
 		d.like = []schema.Value{topic, kind}
 		all = append(all, d.record)
 	})

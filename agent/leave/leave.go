@@ -183,35 +183,25 @@ func (d *Desk) Plan(ctx context.Context, account string, l Leave) error {
 	if was.Void() {
 		return text.New("leave.none")
 	}
-	number := func(n int) schema.Value {
-		if n == 0 {
-			return schema.Nil
-		}
-		return schema.Int(int64(n))
-	}
 	e := store.Edit{Kind: schema.KindLeave, ID: l.ID}
-	set := func(k schema.Key, v schema.Value) { e.Fields = append(e.Fields, store.FieldEdit{Key: k, Value: v}) }
-	set(schema.Key{Num: schema.LeaveFrom}, schema.Int(int64(l.From)))
-	set(schema.Key{Num: schema.LeaveTo}, schema.Int(int64(l.To)))
-	set(schema.Key{Num: schema.LeaveStatus}, schema.Int(int64(l.Status)))
-	set(schema.Key{Num: schema.LeaveSession}, number(int(l.Session)))
-	set(schema.Key{Num: schema.LeaveSymptom}, number(int(l.Symptom)))
-	reason := schema.Nil
-	if l.Reason != "" {
-		reason = schema.Str(l.Reason)
-	}
-	set(schema.Key{Num: schema.LeaveReason}, reason)
+	e.Set(schema.LeaveFrom, schema.Int(int64(l.From)))
+	e.Set(schema.LeaveTo, schema.Int(int64(l.To)))
+	e.Set(schema.LeaveStatus, schema.Int(int64(l.Status)))
+	e.Set(schema.LeaveSession, schema.SaidNumber(int(l.Session), 0))
+	e.Set(schema.LeaveSymptom, schema.SaidNumber(int(l.Symptom), 0))
+	e.Set(schema.LeaveReason, schema.Said(l.Reason))
 	for _, p := range l.Pupils {
-		set(schema.Key{Num: schema.LeavePupil, Sub: p}, schema.Bool(true))
+		e.SetOf(schema.LeavePupil, p, schema.Bool(true))
 	}
 	if was != nil {
 		for _, p := range leaveOf(was).Pupils {
 			if !slices.Contains(l.Pupils, p) {
-				set(schema.Key{Num: schema.LeavePupil, Sub: p}, schema.Nil)
+				e.SetOf(schema.LeavePupil, p, schema.Nil)
 			}
 		}
 	}
-	return d.save(ctx, account, e)
+	_, err = d.saver.Save(ctx, account, []store.Edit{e})
+	return err
 }
 
 // check says what is wrong with a leave, each in a sentence of its own.
@@ -272,9 +262,7 @@ func (d *Desk) End(ctx context.Context, account, id string, last schema.Date) er
 	case last > l.To:
 		return text.New("leave.ends_after", "to", l.To)
 	}
-	return d.save(ctx, account, store.Edit{Kind: schema.KindLeave, ID: id, Fields: []store.FieldEdit{
-		{Key: schema.Key{Num: schema.LeaveTo}, Value: schema.Int(int64(last))},
-	}})
+	return d.save(ctx, account, id, schema.LeaveTo, schema.Int(int64(last)))
 }
 
 // Void takes a leave back as if it had never been written, with the reason why.
@@ -285,12 +273,13 @@ func (d *Desk) Void(ctx context.Context, account, id, reason string) error {
 	if _, err := d.Get(id); err != nil {
 		return err
 	}
-	return d.save(ctx, account, store.Edit{Kind: schema.KindLeave, ID: id, Fields: []store.FieldEdit{
-		{Key: schema.Key{Num: schema.FieldVoid}, Value: schema.Str(reason)},
-	}})
+	return d.save(ctx, account, id, schema.FieldVoid, schema.Str(reason))
 }
 
-func (d *Desk) save(ctx context.Context, account string, e store.Edit) error {
+// save makes one field of a leave say something else.
+func (d *Desk) save(ctx context.Context, account, id string, n schema.FieldNum, v schema.Value) error {
+	e := store.Edit{Kind: schema.KindLeave, ID: id}
+	e.Set(n, v)
 	_, err := d.saver.Save(ctx, account, []store.Edit{e})
 	return err
 }

@@ -117,9 +117,9 @@ func (d *Desk) Freeze(ctx context.Context, account string, month, today schema.D
 	}
 	e := d.edit(month, 0, account, today, z)
 	for _, class := range sortedKeys(z.classes) {
-		setItem(&e, class, z.classes[class])
+		e.SetOf(schema.ReportClass, class, schema.Bin(z.classes[class]))
 	}
-	set(&e, schema.ReportSchool, schema.Bin(z.school))
+	e.Set(schema.ReportSchool, schema.Bin(z.school))
 	return d.save(ctx, account, month, e)
 }
 
@@ -150,10 +150,10 @@ func (d *Desk) edit(month schema.Date, n int, account string, today schema.Date,
 	digest := z.digest()
 	y, m, _ := month.Parts()
 	e := store.Edit{Kind: schema.KindReport, ID: schema.ReportID(month, n)}
-	set(&e, schema.ReportMonth, schema.Int(int64(y*100+m)))
-	set(&e, schema.ReportFrozen, schema.Int(int64(today)))
-	set(&e, schema.ReportBy, schema.Str(account))
-	set(&e, schema.ReportDigest, schema.Bin(string(digest[:])))
+	e.Set(schema.ReportMonth, schema.Int(int64(y*100+m)))
+	e.Set(schema.ReportFrozen, schema.Int(int64(today)))
+	e.Set(schema.ReportBy, schema.Str(account))
+	e.Set(schema.ReportDigest, schema.Bin(string(digest[:])))
 	return e
 }
 
@@ -229,33 +229,25 @@ func (d *Desk) Correct(ctx context.Context, account string, month, today schema.
 		return nil, err
 	}
 	e := d.edit(month, last.Correction+1, account, today, z)
-	set(&e, schema.ReportBase, schema.Bin(string(last.Digest[:])))
-	set(&e, schema.ReportReason, schema.Str(reason))
+	e.Set(schema.ReportBase, schema.Bin(string(last.Digest[:])))
+	e.Set(schema.ReportReason, schema.Str(reason))
 	for _, class := range sortedKeys(z.classes) {
 		if z.classes[class] != last.bytes.classes[class] {
-			setItem(&e, class, z.classes[class])
+			e.SetOf(schema.ReportClass, class, schema.Bin(z.classes[class]))
 		}
 	}
 	for _, class := range sortedKeys(last.bytes.classes) {
 		if _, there := z.classes[class]; !there {
-			setItem(&e, class, "")
+			e.SetOf(schema.ReportClass, class, schema.Bin(""))
 		}
 	}
 	if z.school != last.bytes.school {
-		set(&e, schema.ReportSchool, schema.Bin(z.school))
+		e.Set(schema.ReportSchool, schema.Bin(z.school))
 	}
 	if len(trace) > 0 {
-		set(&e, schema.ReportTrace, encodeTrace(trace))
+		e.Set(schema.ReportTrace, encodeTrace(trace))
 	}
 	return d.save(ctx, account, month, e)
-}
-
-func set(e *store.Edit, n schema.FieldNum, v schema.Value) {
-	e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: n}, Value: v})
-}
-
-func setItem(e *store.Edit, class, b string) {
-	e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: schema.ReportClass, Sub: class}, Value: schema.Bin(b)})
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

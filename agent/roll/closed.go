@@ -78,7 +78,7 @@ func (d *Desk) calendar(ctx context.Context, account string, days []schema.Date,
 		if i < 0 {
 			i, edits = len(edits), append(edits, store.Edit{Kind: schema.KindCalendar, ID: id})
 		}
-		edits[i].Fields = append(edits[i].Fields, store.FieldEdit{Key: schema.Key{Num: schema.CalendarDay, Sub: on.String()}, Value: v})
+		edits[i].SetOf(schema.CalendarDay, on.String(), v)
 	}
 	_, err := d.saver.Save(ctx, account, edits)
 	return err

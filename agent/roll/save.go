@@ -75,7 +75,7 @@ func (d *Desk) Save(ctx context.Context, account string, id schema.SheetID, w Wi
 	case w.NoSchool && w.Reason == "":
 		return nil, text.New("roll.no_reason")
 	}
-	e := edit{doc: doc}
+	e := edit{store.Edit{Kind: schema.KindSheet, ID: id.String()}, doc}
 	if err := e.marks(s, w); err != nil {
 		return nil, err
 	}
@@ -99,13 +99,13 @@ func (d *Desk) Save(ctx context.Context, account string, id schema.SheetID, w Wi
 		}
 	}
 	if w.Note != nil {
-		e.plain(schema.SheetNote, textOrNil(w.Note.Now))
+		e.plain(schema.SheetNote, schema.Said(w.Note.Now))
 	}
-	if s.Over && w.Why != "" && len(e.fields) > 0 {
+	if s.Over && w.Why != "" && len(e.Fields) > 0 {
 		e.plain(schema.SheetWhy, schema.Str(w.Why))
 	}
-	if len(e.fields) > 0 {
-		if _, err := d.saver.Save(ctx, account, []store.Edit{{Kind: schema.KindSheet, ID: id.String(), Fields: e.fields}}); err != nil {
+	if len(e.Fields) > 0 {
+		if _, err := d.saver.Save(ctx, account, []store.Edit{e.Edit}); err != nil {
 			return nil, err
 		}
 	}
@@ -114,15 +114,13 @@ func (d *Desk) Save(ctx context.Context, account string, id schema.SheetID, w Wi
 
 // edit gathers what is to change of a sheet.
 type edit struct {
-	doc    *change.Doc
-	fields []store.FieldEdit
+	store.Edit
+	doc *change.Doc
 }
 
 func (e *edit) set(k schema.Key, v schema.Value) {
 	// Of what the page showed only the value matters: the base is what is there.
-	cell, _ := e.doc.Find(k)
-	base := cell.Version
-	e.fields = append(e.fields, store.FieldEdit{Key: k, Value: v, Base: &base})
+	e.SetOver(e.doc, k, v)
 }
 
 func (e *edit) plain(n schema.FieldNum, v schema.Value) { e.set(schema.Key{Num: n}, v) }
@@ -165,11 +163,4 @@ func (e *edit) marks(s *Sheet, w Wish) error {
 		}
 	}
 	return nil
-}
-
-func textOrNil(s string) schema.Value {
-	if s == "" {
-		return schema.Nil
-	}
-	return schema.Str(s)
 }

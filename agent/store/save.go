@@ -31,6 +31,28 @@ type FieldEdit struct {
 	Base *change.Ref
 }
 
+// Set adds a field that is the only one of its number.
+func (e *Edit) Set(n schema.FieldNum, v schema.Value) { e.SetOf(n, "", v) }
+
+// SetOf adds one of several fields of a number.
+func (e *Edit) SetOf(n schema.FieldNum, sub string, v schema.Value) {
+	e.Fields = append(e.Fields, FieldEdit{Key: schema.Key{Num: n, Sub: sub}, Value: v})
+}
+
+// SetOver adds a field whose base is what a document says of it; doc nil: nothing.
+func (e *Edit) SetOver(doc *change.Doc, k schema.Key, v schema.Value) {
+	cell, _ := doc.Find(k)
+	e.Fields = append(e.Fields, FieldEdit{Key: k, Value: v, Base: &cell.Version})
+}
+
+// Held reports whether a document says what the edit would make it say.
+func (e *Edit) Held(doc *change.Doc) bool {
+	return !slices.ContainsFunc(e.Fields, func(f FieldEdit) bool {
+		v := doc.Lookup(f.Key)
+		return v != f.Value && !(v.IsNil() && f.Value.IsNil())
+	})
+}
+
 // Saved says what a Save did.
 type Saved struct {
 	First, Last uint64 // seqs of the entries made; 0 when there are none

@@ -3,8 +3,8 @@
 // credit counted in.
 //
 // It reads records as pages show them, says what is wrong with one before it is saved,
-// and turns what was typed into edits. It imports schema, sync/change, agent/roster,
-// agent/visit and agent/store, and knows no page. DESIGN.md says what counts and why.
+// and turns what was typed into edits. It imports schema, sync/change, agent/form,
+// agent/roster, agent/visit and agent/store, and knows no page. DESIGN.md says what counts and why.
 package training
 
 import (

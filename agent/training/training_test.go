@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/agent/training"
@@ -133,7 +134,7 @@ func TestWhatIsWrong(t *testing.T) {
 		"no date":        {func(f *training.Facts) { f.Date = 0 }, one, schema.TrainingDate, "training.no_date"},
 		"tomorrow":       {func(f *training.Facts) { f.Date = today + 1 }, one, schema.TrainingDate, "training.future"},
 		"not over":       {func(f *training.Facts) { f.End = today + 1 }, one, schema.TrainingEnd, "training.future"},
-		"ends before":    {func(f *training.Facts) { f.End = today - 1 }, one, schema.TrainingEnd, "training.ends_before"},
+		"ends before":    {func(f *training.Facts) { f.End = today - 1 }, one, schema.TrainingEnd, "form.ends_before"},
 		"no title":       {func(f *training.Facts) { f.Title = "" }, one, schema.TrainingTitle, "training.no_title"},
 		"no hours":       {func(f *training.Facts) { f.Hours = training.Unsaid }, one, schema.TrainingHours, "training.no_hours"},
 		"no programme":   {func(f *training.Facts) { f.Programme = "远航" }, one, schema.TrainingProgramme, "training.no_programme"},
@@ -145,8 +146,8 @@ func TestWhatIsWrong(t *testing.T) {
 		f := facts(today, 200)
 		try.do(&f)
 		err := c.desk.Write(t.Context(), "王", c.desk.Ticket(), f, try.who, today)
-		wrong, ok := errors.AsType[*training.WrongError](err)
-		if !ok || wrong.Fields[try.field] == nil || wrong.Fields[try.field].ID() != try.id {
+		wrong, ok := errors.AsType[form.Wrong](err)
+		if !ok || wrong[try.field] == nil || wrong[try.field].ID() != try.id {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -36,10 +36,7 @@ func (b *batch) edit(kind schema.Kind, id string, fields ...set) {
 	}
 	e := store.Edit{Kind: kind, ID: id}
 	for _, f := range fields {
-		k := schema.Key{Num: f.n}
-		cell, _ := doc.Find(k)
-		base := cell.Version
-		e.Fields = append(e.Fields, store.FieldEdit{Key: k, Value: f.v, Base: &base})
+		e.SetOver(doc, schema.Key{Num: f.n}, f.v)
 	}
 	b.edits = append(b.edits, e)
 }

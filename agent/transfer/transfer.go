@@ -4,7 +4,7 @@
 // A pupil's places follow one another. Each change touches the last of them alone,
 // so that what was reported of earlier days stays as it was; who has to mend
 // something older takes back what came after it first. The package imports schema,
-// schema/text, sync/change, agent/roster and agent/store; it knows no page.
+// schema/text, sync/change, agent/form, agent/roster and agent/store; it knows no page.
 package transfer
 
 import (
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/schema"
@@ -39,7 +40,7 @@ type Desk struct {
 // NewDesk makes a Desk.
 func NewDesk(s Store, saver Saver, book *roster.Book) *Desk { return &Desk{s, saver, book} }
 
-// Fields that a WrongError may speak of.
+// Fields that a form.FieldError may speak of.
 const (
 	FieldID     = "id"
 	FieldName   = "name"
@@ -47,19 +48,6 @@ const (
 	FieldFrom   = "from"
 	FieldReason = "reason"
 )
-
-// WrongError says what is wrong with one thing that was typed. Nothing was saved.
-type WrongError struct {
-	Field string
-	Why   *text.Message
-}
-
-func (e *WrongError) Error() string { return e.Why.Error() }
-
-// Unwrap lets the sentence be found.
-func (e *WrongError) Unwrap() error { return e.Why }
-
-func wrong(field, id string, kv ...any) error { return &WrongError{field, text.New(id, kv...)} }
 
 // Entering are the reasons for which a pupil comes into a class by In, the most
 // frequent first.
@@ -97,11 +85,11 @@ func (d *Desk) open(pupil string, from schema.Date) (*roster.Roster, schema.Enro
 	e, ok := last(p)
 	switch {
 	case !ok || e.To != 0:
-		return nil, e, wrong(FieldFrom, "transfer.not_here", "name", p.Name)
+		return nil, e, form.Beside(FieldFrom, "transfer.not_here", "name", p.Name)
 	case from == 0:
-		return nil, e, wrong(FieldFrom, "transfer.when")
+		return nil, e, form.Beside(FieldFrom, "transfer.when")
 	case from < e.From:
-		return nil, e, wrong(FieldFrom, "transfer.before", "class", className(e.Class), "from", e.From)
+		return nil, e, form.Beside(FieldFrom, "transfer.before", "class", className(e.Class), "from", e.From)
 	}
 	return r, e, nil
 }
@@ -117,7 +105,7 @@ func (d *Desk) Move(ctx context.Context, account, pupil, class string, from sche
 		return err
 	}
 	if class == e.Class {
-		return wrong(FieldClass, "transfer.same_class", "class", className(class))
+		return form.Beside(FieldClass, "transfer.same_class", "class", className(class))
 	}
 	in := schema.EnrolMoved
 	if from == e.From && e.In != 0 {
@@ -132,7 +120,7 @@ func (d *Desk) Move(ctx context.Context, account, pupil, class string, from sche
 // Out ends a pupil's place: from the day on the pupil is no more on the roster.
 func (d *Desk) Out(ctx context.Context, account, pupil string, from schema.Date, reason int) error {
 	if !slices.Contains(Leaving(), reason) {
-		return wrong(FieldReason, "transfer.why")
+		return form.Beside(FieldReason, "transfer.why")
 	}
 	_, e, err := d.open(pupil, from)
 	if err != nil {
@@ -165,17 +153,17 @@ func (d *Desk) In(ctx context.Context, account string, n New) (pupil string, err
 	}
 	id := schema.FoldPupilID(n.ID)
 	if m := schema.CheckPupilID(id); m != nil {
-		return "", &WrongError{FieldID, m}
+		return "", &form.FieldError{Field: FieldID, Why: m}
 	}
 	p := r.Pupil(id)
 	if p == nil && n.Name == "" {
-		return "", wrong(FieldName, "page.needed")
+		return "", form.Beside(FieldName, "page.needed")
 	}
 	if n.From == 0 {
-		return "", wrong(FieldFrom, "transfer.when")
+		return "", form.Beside(FieldFrom, "transfer.when")
 	}
 	if !slices.Contains(Entering(), n.Reason) {
-		return "", wrong(FieldReason, "transfer.why")
+		return "", form.Beside(FieldReason, "transfer.why")
 	}
 	if err := into(r, n.Class, n.From); err != nil {
 		return "", err
@@ -184,9 +172,9 @@ func (d *Desk) In(ctx context.Context, account string, n New) (pupil string, err
 	if p != nil {
 		switch e, ok := last(p); {
 		case ok && e.To == 0:
-			return "", wrong(FieldID, "transfer.here_already", "name", p.Name, "class", className(e.Class))
+			return "", form.Beside(FieldID, "transfer.here_already", "name", p.Name, "class", className(e.Class))
 		case ok && n.From <= e.To:
-			return "", wrong(FieldFrom, "transfer.still_here", "name", p.Name, "class", className(e.Class), "to", e.To)
+			return "", form.Beside(FieldFrom, "transfer.still_here", "name", p.Name, "class", className(e.Class), "to", e.To)
 		}
 	} else {
 		b.pupil(id, n)
@@ -199,10 +187,10 @@ func (d *Desk) In(ctx context.Context, account string, n New) (pupil string, err
 func into(r *roster.Roster, class string, from schema.Date) error {
 	c := r.Class(class)
 	if c == nil {
-		return wrong(FieldClass, "transfer.no_class")
+		return form.Beside(FieldClass, "transfer.no_class")
 	}
 	if c.Year != from.SchoolYear() {
-		return wrong(FieldFrom, "transfer.other_year", "class", c.Name, "year", fmt.Sprintf("%d-%d", c.Year, c.Year+1))
+		return form.Beside(FieldFrom, "transfer.other_year", "class", c.Name, "year", fmt.Sprintf("%d-%d", c.Year, c.Year+1))
 	}
 	return nil
 }

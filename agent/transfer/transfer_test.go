@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/agent/transfer"
@@ -93,7 +94,7 @@ func (c *school) ok(err error) {
 // wrong holds an error against the field and the sentence that it should have.
 func (c *school) wrong(err error, field, id string) {
 	c.t.Helper()
-	w, ok := errors.AsType[*transfer.WrongError](err)
+	w, ok := errors.AsType[*form.FieldError](err)
 	if !ok || w.Field != field || text.Of(err) == nil || text.Of(err).ID() != id {
 		c.t.Errorf("%v, want %s at %s", err, id, field)
 	}

@@ -6,24 +6,12 @@ import (
 	"maps"
 	"slices"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/schema"
 	"shangu/schema/text"
-	"shangu/sync/change"
 )
-
-// WrongError says what is wrong with a visit, field by field. Nothing was saved.
-type WrongError struct {
-	Fields map[schema.FieldNum]*text.Message
-}
-
-func (e *WrongError) Error() string {
-	for _, n := range slices.Sorted(maps.Keys(e.Fields)) {
-		return e.Fields[n].Error()
-	}
-	return text.New("visit.wrong").Error()
-}
 
 // ErrStale: somebody else has changed the visit since the page was shown. Nothing
 // was saved.
@@ -50,13 +38,9 @@ func complete(r *roster.Roster, f Facts) Facts {
 }
 
 // check says what is wrong with facts, on a day.
-func check(r *roster.Roster, f Facts, was *Visit, today schema.Date) map[schema.FieldNum]*text.Message {
-	wrong := map[schema.FieldNum]*text.Message{}
-	refuse := func(n schema.FieldNum, id string, kv ...any) {
-		if wrong[n] == nil {
-			wrong[n] = text.New(id, kv...)
-		}
-	}
+func check(r *roster.Roster, f Facts, was *Visit, today schema.Date) form.Wrong {
+	wrong := form.Wrong{}
+	refuse := func(n schema.FieldNum, id string, kv ...any) { wrong.Refuse(n, text.New(id, kv...)) }
 	switch {
 	case f.Date == 0:
 		refuse(schema.VisitDate, "visit.no_date")
@@ -65,7 +49,7 @@ func check(r *roster.Roster, f Facts, was *Visit, today schema.Date) map[schema.
 	}
 	switch {
 	case f.End != 0 && f.End < f.Date:
-		refuse(schema.VisitEnd, "visit.ends_before")
+		refuse(schema.VisitEnd, "form.ends_before")
 	case f.End > today:
 		refuse(schema.VisitEnd, "visit.future", "today", today)
 	}
@@ -91,90 +75,52 @@ func check(r *roster.Roster, f Facts, was *Visit, today schema.Date) map[schema.
 			refuse(schema.VisitCredits, "visit.no_hours")
 		}
 	}
-	for _, e := range fields(f) {
-		if m := schema.CheckField(schema.KindVisit, e.Key, e.Value); m != nil && wrong[e.Key.Num] == nil {
-			wrong[e.Key.Num] = m
-		}
-	}
+	wrong.Check(edit("", f, nil))
 	return wrong
 }
 
-// fields are facts as a document holds them, but for teachers who are not credited.
-func fields(f Facts) []store.FieldEdit {
-	var out []store.FieldEdit
-	set := func(n schema.FieldNum, v schema.Value) {
-		out = append(out, store.FieldEdit{Key: schema.Key{Num: n}, Value: v})
-	}
-	word := func(n schema.FieldNum, s string) {
-		v := schema.Nil
-		if s != "" {
-			v = schema.Str(s)
-		}
-		set(n, v)
-	}
-	num := func(n schema.FieldNum, i, none int) {
-		v := schema.Nil
-		if i != none {
-			v = schema.Int(int64(i))
-		}
-		set(n, v)
-	}
-	list := func(n schema.FieldNum, words []string) {
-		v := schema.Nil
-		if len(words) > 0 {
-			items := make([]schema.Value, len(words))
-			for i, w := range words {
-				items[i] = schema.Str(w)
-			}
-			v = schema.List(items...)
-		}
-		set(n, v)
-	}
-	num(schema.VisitDate, int(f.Date), 0)
-	num(schema.VisitEnd, int(f.End), 0)
-	word(schema.VisitAgreement, f.Agreement)
-	word(schema.VisitHelper, f.Helper)
-	num(schema.VisitDirection, f.Direction, 0)
-	num(schema.VisitKind, f.Kind, 0)
-	num(schema.VisitMode, f.Mode, 0)
-	word(schema.VisitTopic, f.Topic)
-	num(schema.VisitVisitors, f.Visitors, Unsaid)
-	list(schema.VisitVisitorNames, f.Names)
-	num(schema.VisitHours, f.Hours, Unsaid)
-	num(schema.VisitPupils, f.PupilsMet, Unsaid)
-	num(schema.VisitTeachers, f.TeachersMet, Unsaid)
-	word(schema.VisitNote, f.Note)
-	list(schema.VisitClasses, f.Classes)
+// edit makes a visit of this school say facts; was is what it credited to whom.
+func edit(id string, f Facts, was map[string]int) store.Edit {
+	e := store.Edit{Kind: schema.KindVisit, ID: id}
+	e.Set(schema.VisitDate, schema.SaidNumber(f.Date, 0))
+	e.Set(schema.VisitEnd, schema.SaidNumber(f.End, 0))
+	e.Set(schema.VisitAgreement, schema.Said(f.Agreement))
+	e.Set(schema.VisitHelper, schema.Said(f.Helper))
+	e.Set(schema.VisitDirection, schema.SaidNumber(f.Direction, 0))
+	e.Set(schema.VisitKind, schema.SaidNumber(f.Kind, 0))
+	e.Set(schema.VisitMode, schema.SaidNumber(f.Mode, 0))
+	e.Set(schema.VisitTopic, schema.Said(f.Topic))
+	e.Set(schema.VisitVisitors, schema.SaidNumber(f.Visitors, Unsaid))
+	e.Set(schema.VisitVisitorNames, schema.SaidList(f.Names))
+	e.Set(schema.VisitHours, schema.SaidNumber(f.Hours, Unsaid))
+	e.Set(schema.VisitPupils, schema.SaidNumber(f.PupilsMet, Unsaid))
+	e.Set(schema.VisitTeachers, schema.SaidNumber(f.TeachersMet, Unsaid))
+	e.Set(schema.VisitNote, schema.Said(f.Note))
+	e.Set(schema.VisitClasses, schema.SaidList(f.Classes))
 	dropped := schema.Nil
 	if f.Link != LinkUnsaid {
 		dropped = schema.Bool(f.Link == LinkDropped)
 	}
-	set(schema.VisitDropped, dropped)
-	return append(out, credits(schema.VisitCredits, f.Credits)...)
+	e.Set(schema.VisitDropped, dropped)
+	credit(&e, schema.VisitCredits, was, f.Credits)
+	return e
 }
 
-func credits(n schema.FieldNum, hours map[string]int) []store.FieldEdit {
-	out := make([]store.FieldEdit, 0, len(hours))
-	for _, t := range slices.Sorted(maps.Keys(hours)) {
-		out = append(out, store.FieldEdit{Key: schema.Key{Num: n, Sub: t}, Value: schema.Int(int64(hours[t]))})
+// credit gives teachers hours, and takes them from those who have none any more.
+func credit(e *store.Edit, n schema.FieldNum, was, now map[string]int) {
+	for _, t := range slices.Sorted(maps.Keys(now)) {
+		e.SetOf(n, t, schema.Int(int64(now[t])))
 	}
-	return out
-}
-
-// dropped clears the hours of teachers who have none any more.
-func dropped(n schema.FieldNum, was, now map[string]int) []store.FieldEdit {
-	var out []store.FieldEdit
 	for _, t := range slices.Sorted(maps.Keys(was)) {
 		if _, still := now[t]; !still {
-			out = append(out, store.FieldEdit{Key: schema.Key{Num: n, Sub: t}, Value: schema.Nil})
+			e.SetOf(n, t, schema.Nil)
 		}
 	}
-	return out
 }
 
 // Check says what is wrong with facts about to be saved, field by field; was is the
 // visit that is edited, nil for a new one.
-func (d *Desk) Check(f Facts, was *Visit, today schema.Date) (map[schema.FieldNum]*text.Message, error) {
+func (d *Desk) Check(f Facts, was *Visit, today schema.Date) (form.Wrong, error) {
 	r, err := d.book.Open()
 	if err != nil {
 		return nil, err
@@ -183,7 +129,7 @@ func (d *Desk) Check(f Facts, was *Visit, today schema.Date) (map[schema.FieldNu
 }
 
 // Write saves a new visit of this school under a ticket. The same facts sent again
-// are the same visit. It fails with WrongError, ErrTwice, and as the store's Save.
+// are the same visit. It fails with form.Wrong, ErrTwice, and as the store's Save.
 func (d *Desk) Write(ctx context.Context, account, ticket string, f Facts, today schema.Date) (*Visit, error) {
 	doc, err := d.store.Doc("", schema.KindVisit, ticket)
 	if err != nil {
@@ -194,30 +140,21 @@ func (d *Desk) Write(ctx context.Context, account, ticket string, f Facts, today
 		return nil, err
 	}
 	f = complete(r, f)
-	if wrong := check(r, f, nil, today); len(wrong) > 0 {
-		return nil, &WrongError{wrong}
+	if err := check(r, f, nil, today).Err(); err != nil {
+		return nil, err
 	}
-	edits := fields(f)
+	e := edit(ticket, f, nil)
 	if doc != nil {
-		if was := of(doc, r.Home); was.Void != "" || !same(doc, edits) || len(was.Credits) != len(f.Credits) {
+		if was := of(doc, r.Home); was.Void != "" || !e.Held(doc) || len(was.Credits) != len(f.Credits) {
 			return nil, ErrTwice
 		}
 		return of(doc, r.Home), nil
 	}
-	return d.save(ctx, account, r, "", ticket, edits)
-}
-
-func same(doc *change.Doc, edits []store.FieldEdit) bool {
-	for _, e := range edits {
-		if v := doc.Lookup(e.Key); v != e.Value && (!v.IsNil() || !e.Value.IsNil()) {
-			return false
-		}
-	}
-	return true
+	return d.save(ctx, account, r, e)
 }
 
 // Change saves other facts of a visit of this school. seen is its Seen when it was
-// shown. It fails with WrongError, ErrStale, and as the store's Save does.
+// shown. It fails with form.Wrong, ErrStale, and as the store's Save does.
 func (d *Desk) Change(ctx context.Context, account string, key, seen string, f Facts, today schema.Date) (*Visit, error) {
 	r, v, err := d.mine(key, true)
 	if err != nil {
@@ -230,10 +167,10 @@ func (d *Desk) Change(ctx context.Context, account string, key, seen string, f F
 		return nil, ErrStale
 	}
 	f = complete(r, f)
-	if wrong := check(r, f, v, today); len(wrong) > 0 {
-		return nil, &WrongError{wrong}
+	if err := check(r, f, v, today).Err(); err != nil {
+		return nil, err
 	}
-	return d.save(ctx, account, r, "", v.ID, append(fields(f), dropped(schema.VisitCredits, v.Credits, f.Credits)...))
+	return d.save(ctx, account, r, edit(v.ID, f, v.Credits))
 }
 
 // Cancel makes a visit of this school one that does not count, for a reason; with ""
@@ -243,11 +180,9 @@ func (d *Desk) Cancel(ctx context.Context, account, key, reason string) (*Visit,
 	if err != nil {
 		return nil, err
 	}
-	void := schema.Nil
-	if reason != "" {
-		void = schema.Str(reason)
-	}
-	return d.save(ctx, account, r, "", v.ID, []store.FieldEdit{{Key: schema.Key{Num: schema.FieldVoid}, Value: void}})
+	e := store.Edit{Kind: schema.KindVisit, ID: v.ID}
+	e.Set(schema.FieldVoid, schema.Said(reason))
+	return d.save(ctx, account, r, e)
 }
 
 // mine finds a visit that this school hosts, or helps in.
@@ -286,30 +221,21 @@ func (d *Desk) Confirm(ctx context.Context, account, key, code string, w Word, t
 	}
 	for _, h := range w.Credits {
 		if h == Unsaid {
-			return nil, &WrongError{map[schema.FieldNum]*text.Message{schema.VisitHelperCredits: text.New("visit.no_hours")}}
+			return nil, form.Wrong{schema.VisitHelperCredits: text.New("visit.no_hours")}
 		}
 	}
-	note := schema.Nil
-	if w.Note != "" {
-		note = schema.Str(w.Note)
-	}
-	edits := []store.FieldEdit{
-		{Key: schema.Key{Num: schema.VisitConfirmed}, Value: schema.Int(int64(today))},
-		{Key: schema.Key{Num: schema.VisitConfirmedBy}, Value: schema.Str(account)},
-		{Key: schema.Key{Num: schema.VisitConfirmedCode}, Value: schema.Str(code)},
-		{Key: schema.Key{Num: schema.VisitHelperNote}, Value: note},
-	}
-	edits = append(append(edits, credits(schema.VisitHelperCredits, w.Credits)...), dropped(schema.VisitHelperCredits, v.HelperCredits, w.Credits)...)
-	wrong := map[schema.FieldNum]*text.Message{}
-	for _, e := range edits {
-		if m := schema.CheckField(schema.KindVisit, e.Key, e.Value); m != nil && wrong[e.Key.Num] == nil {
-			wrong[e.Key.Num] = m
-		}
-	}
+	e := store.Edit{Scope: v.Host, Kind: schema.KindVisit, ID: v.ID}
+	e.Set(schema.VisitConfirmed, schema.Int(int64(today)))
+	e.Set(schema.VisitConfirmedBy, schema.Str(account))
+	e.Set(schema.VisitConfirmedCode, schema.Str(code))
+	e.Set(schema.VisitHelperNote, schema.Said(w.Note))
+	credit(&e, schema.VisitHelperCredits, v.HelperCredits, w.Credits)
+	wrong := form.Wrong{}
+	wrong.Check(e)
 	if len(wrong) > 0 {
-		return nil, &WrongError{wrong}
+		return nil, wrong
 	}
-	return d.save(ctx, account, r, v.Host, v.ID, edits)
+	return d.save(ctx, account, r, e)
 }
 
 // Withdraw takes this school's confirmation back; its note stays.
@@ -318,18 +244,19 @@ func (d *Desk) Withdraw(ctx context.Context, account, key string) (*Visit, error
 	if err != nil {
 		return nil, err
 	}
-	edits := dropped(schema.VisitHelperCredits, v.HelperCredits, nil)
+	e := store.Edit{Scope: v.Host, Kind: schema.KindVisit, ID: v.ID}
+	credit(&e, schema.VisitHelperCredits, v.HelperCredits, nil)
 	for _, n := range []schema.FieldNum{schema.VisitConfirmed, schema.VisitConfirmedBy, schema.VisitConfirmedCode} {
-		edits = append(edits, store.FieldEdit{Key: schema.Key{Num: n}, Value: schema.Nil})
+		e.Set(n, schema.Nil)
 	}
-	return d.save(ctx, account, r, v.Host, v.ID, edits)
+	return d.save(ctx, account, r, e)
 }
 
-func (d *Desk) save(ctx context.Context, account string, r *roster.Roster, scope, id string, fields []store.FieldEdit) (*Visit, error) {
-	if _, err := d.saver.Save(ctx, account, []store.Edit{{Scope: scope, Kind: schema.KindVisit, ID: id, Fields: fields}}); err != nil {
+func (d *Desk) save(ctx context.Context, account string, r *roster.Roster, e store.Edit) (*Visit, error) {
+	if _, err := d.saver.Save(ctx, account, []store.Edit{e}); err != nil {
 		return nil, err
 	}
-	doc, err := d.store.Doc(scope, schema.KindVisit, id)
+	doc, err := d.store.Doc(e.Scope, schema.KindVisit, e.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read visit: %w", err)
 	}

@@ -4,8 +4,8 @@
 //
 // It reads visits as pages show them, says what is wrong with one before it is
 // saved, and turns what was typed into edits of the fields that this school owns.
-// It imports schema, sync/change, sync/receipt, agent/roster and agent/store, and
-// knows no page.
+// It imports schema, sync/change, sync/receipt, agent/form, agent/roster and agent/store,
+// and knows no page.
 package visit
 
 import (

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/agent/visit"
@@ -133,7 +134,7 @@ func TestWhatIsWrong(t *testing.T) {
 	}{
 		"no date":            {func(f *visit.Facts) { f.Date = 0 }, schema.VisitDate, "visit.no_date"},
 		"tomorrow":           {func(f *visit.Facts) { f.Date = today + 1 }, schema.VisitDate, "visit.future"},
-		"ends before":        {func(f *visit.Facts) { f.End = day - 1 }, schema.VisitEnd, "visit.ends_before"},
+		"ends before":        {func(f *visit.Facts) { f.End = day - 1 }, schema.VisitEnd, "form.ends_before"},
 		"agreement over":     {func(f *visit.Facts) { f.Date = schema.DateOf(2026, 8, 31) }, schema.VisitAgreement, "visit.agreement_dead"},
 		"no such agreement":  {func(f *visit.Facts) { f.Agreement = "P009" }, schema.VisitAgreement, "visit.agreement_dead"},
 		"no helper":          {func(f *visit.Facts) { f.Agreement = "" }, schema.VisitHelper, "visit.no_helper"},
@@ -146,12 +147,12 @@ func TestWhatIsWrong(t *testing.T) {
 		f := facts()
 		try.do(&f)
 		_, err := c.desk.Write(t.Context(), "王", c.desk.Ticket(), f, today)
-		wrong, ok := errors.AsType[*visit.WrongError](err)
-		if !ok || wrong.Fields[try.field] == nil {
+		wrong, ok := errors.AsType[form.Wrong](err)
+		if !ok || wrong[try.field] == nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := wrong.Fields[try.field].ID(); got != try.id && name != "helper of 9 digits" {
+		if got := wrong[try.field].ID(); got != try.id && name != "helper of 9 digits" {
 			t.Errorf("%s: %s", name, got)
 		}
 	}

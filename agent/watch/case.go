@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/schema"
@@ -131,10 +132,10 @@ func (d *Desk) Open(ctx context.Context, account string, o Opening) (string, err
 	}
 	p := r.Pupil(o.Pupil)
 	if p == nil {
-		return "", wrong("pupil", "watch.no_pupil")
+		return "", form.Beside("pupil", "watch.no_pupil")
 	}
 	if _, ok := schema.CaseRules.ByNum(int64(o.Rule)); !ok {
-		return "", wrong("rule", "watch.no_rule")
+		return "", form.Beside("rule", "watch.no_rule")
 	}
 	all, err := d.Cases()
 	if err != nil {
@@ -144,17 +145,17 @@ func (d *Desk) Open(ctx context.Context, account string, o Opening) (string, err
 	for _, c := range all {
 		switch {
 		case c.PupilID == o.Pupil && c.Closed == 0:
-			return "", wrong("pupil", "watch.has_case", "name", p.Name, "date", c.Opened)
+			return "", form.Beside("pupil", "watch.has_case", "name", p.Name, "date", c.Opened)
 		case c.ID == id:
-			return "", wrong("pupil", "watch.closed_today", "name", p.Name)
+			return "", form.Beside("pupil", "watch.closed_today", "name", p.Name)
 		}
 	}
 	e := store.Edit{Kind: schema.KindCase, ID: id}
-	set(&e, schema.CasePupil, schema.Str(o.Pupil))
-	set(&e, schema.CaseOpened, schema.Int(int64(o.On)))
-	set(&e, schema.CaseRule, schema.Int(int64(o.Rule)))
-	set(&e, schema.CaseBy, textOrNil(o.By))
-	set(&e, schema.CaseNote, textOrNil(o.Note))
+	e.Set(schema.CasePupil, schema.Str(o.Pupil))
+	e.Set(schema.CaseOpened, schema.Int(int64(o.On)))
+	e.Set(schema.CaseRule, schema.Int(int64(o.Rule)))
+	e.Set(schema.CaseBy, schema.Said(o.By))
+	e.Set(schema.CaseNote, schema.Said(o.Note))
 	_, err = d.saver.Save(ctx, account, []store.Edit{e})
 	return id, err
 }
@@ -166,22 +167,22 @@ func (d *Desk) AddStep(ctx context.Context, account, id string, s Step, today sc
 		return err
 	}
 	if _, ok := schema.StepKinds.ByNum(int64(s.Kind)); !ok {
-		return wrong("kind", "page.needed")
+		return form.Beside("kind", "page.needed")
 	}
 	switch {
 	case s.Date == 0:
-		return wrong("date", "page.needed")
+		return form.Beside("date", "page.needed")
 	case s.Date > today:
-		return wrong("date", "watch.not_yet")
+		return form.Beside("date", "watch.not_yet")
 	case s.Result == "":
-		return wrong("result", "page.needed")
+		return form.Beside("result", "page.needed")
 	}
 	e := store.Edit{Kind: schema.KindStep, ID: d.store.NewID()}
-	set(&e, schema.StepCase, schema.Str(c.ID))
-	set(&e, schema.StepDate, schema.Int(int64(s.Date)))
-	set(&e, schema.StepKind, schema.Int(int64(s.Kind)))
-	set(&e, schema.StepBy, textOrNil(s.By))
-	set(&e, schema.StepResult, schema.Str(s.Result))
+	e.Set(schema.StepCase, schema.Str(c.ID))
+	e.Set(schema.StepDate, schema.Int(int64(s.Date)))
+	e.Set(schema.StepKind, schema.Int(int64(s.Kind)))
+	e.Set(schema.StepBy, schema.Said(s.By))
+	e.Set(schema.StepResult, schema.Str(s.Result))
 	_, err = d.saver.Save(ctx, account, []store.Edit{e})
 	return err
 }
@@ -200,7 +201,7 @@ func (d *Desk) VoidStep(ctx context.Context, account, id, step, reason string) e
 		return text.New("watch.say_mistake")
 	}
 	e := store.Edit{Kind: schema.KindStep, ID: step}
-	set(&e, schema.FieldVoid, schema.Str(reason))
+	e.Set(schema.FieldVoid, schema.Str(reason))
 	_, err = d.saver.Save(ctx, account, []store.Edit{e})
 	return err
 }
@@ -224,21 +225,21 @@ func (d *Desk) Close(ctx context.Context, account, id string, cl Closing, today 
 	_, ok := schema.CaseEnds.ByNum(int64(cl.End))
 	switch {
 	case !ok:
-		return wrong("end", "watch.no_end")
+		return form.Beside("end", "watch.no_end")
 	case cl.End == endOther && cl.Note == "":
-		return wrong("note", "watch.say_why")
+		return form.Beside("note", "watch.say_why")
 	case cl.On == 0:
-		return wrong("on", "page.needed")
+		return form.Beside("on", "page.needed")
 	case cl.On > today:
-		return wrong("on", "watch.not_yet")
+		return form.Beside("on", "watch.not_yet")
 	case cl.On < c.Opened:
-		return wrong("on", "watch.before_opening", "date", c.Opened)
+		return form.Beside("on", "watch.before_opening", "date", c.Opened)
 	}
 	e := store.Edit{Kind: schema.KindCase, ID: id}
-	set(&e, schema.CaseClosed, schema.Int(int64(cl.On)))
-	set(&e, schema.CaseEnd, schema.Int(int64(cl.End)))
+	e.Set(schema.CaseClosed, schema.Int(int64(cl.On)))
+	e.Set(schema.CaseEnd, schema.Int(int64(cl.End)))
 	if cl.Note != "" {
-		set(&e, schema.CaseNote, schema.Str(strings.TrimSpace(c.Note+"\n"+cl.Note)))
+		e.Set(schema.CaseNote, schema.Str(strings.TrimSpace(c.Note+"\n"+cl.Note)))
 	}
 	_, err = d.saver.Save(ctx, account, []store.Edit{e})
 	return err
@@ -267,14 +268,14 @@ func (d *Desk) SetWatched(ctx context.Context, account string, pupils map[string
 	var edits []store.Edit
 	for id, watched := range pupils {
 		if r.Pupil(id) == nil {
-			return wrong("pupil", "watch.no_pupil")
+			return form.Beside("pupil", "watch.no_pupil")
 		}
 		v := schema.Nil
 		if watched {
 			v = schema.Bool(true)
 		}
 		e := store.Edit{Kind: schema.KindPupil, ID: id}
-		set(&e, schema.PupilWatch, v)
+		e.Set(schema.PupilWatch, v)
 		edits = append(edits, e)
 	}
 	if len(edits) == 0 {
@@ -299,15 +300,4 @@ func (d *Desk) Watched(on schema.Date) ([]*roster.Pupil, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(r.Everybody(), func(p *roster.Pupil) bool { return !p.Watch || r.ClassOn(p, on) == nil }), nil
-}
-
-func set(e *store.Edit, n schema.FieldNum, v schema.Value) {
-	e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: n}, Value: v})
-}
-
-func textOrNil(s string) schema.Value {
-	if s == "" {
-		return schema.Nil
-	}
-	return schema.Str(s)
 }

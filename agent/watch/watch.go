@@ -4,8 +4,8 @@
 //
 // Everything is worked out on this computer from what is stored here, with no
 // link. The rules are pure functions of what sheets say; DESIGN.md says what they
-// mean. The package imports schema, sync/change, agent/attend, agent/roster and
-// agent/store; it knows no page.
+// mean. The package imports schema, sync/change, agent/attend, agent/form,
+// agent/roster and agent/store; it knows no page.
 package watch
 
 import (
@@ -17,7 +17,6 @@ import (
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/schema"
-	"shangu/schema/text"
 	"shangu/sync/change"
 )
 
@@ -52,19 +51,6 @@ type Desk struct {
 func NewDesk(s Store, saver Saver, book *roster.Book, days *attend.Book) *Desk {
 	return &Desk{store: s, saver: saver, book: book, days: days}
 }
-
-// FieldError says which of the things that somebody typed cannot be taken.
-type FieldError struct {
-	Field string
-	Why   *text.Message
-}
-
-func (e *FieldError) Error() string { return e.Field + ": " + e.Why.Error() }
-
-// Unwrap lets the sentence be found.
-func (e *FieldError) Unwrap() error { return e.Why }
-
-func wrong(field, id string, kv ...any) error { return &FieldError{field, text.New(id, kv...)} }
 
 // yearStart is the first day of a date's school year: no rule looks back beyond it,
 // for classes are other ones then.

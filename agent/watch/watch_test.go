@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"shangu/agent/attend"
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
 	"shangu/agent/watch"
@@ -141,7 +142,7 @@ func TestACaseFromBeginningToEnd(t *testing.T) {
 	}
 	said := func(err error, field, id string) {
 		t.Helper()
-		fe, ok := errors.AsType[*watch.FieldError](err)
+		fe, ok := errors.AsType[*form.FieldError](err)
 		if !ok || fe.Field != field || text.Of(err).ID() != id {
 			t.Errorf("want %s at %s: %v", id, field, err)
 		}

@@ -192,10 +192,3 @@ func (p *planner) add(d *draft) {
 	slices.SortFunc(d.fields, func(a, b change.Field) int { return a.Key.Compare(b.Key) })
 	p.plan.Changes = append(p.plan.Changes, state.Change{Scope: schema.DistrictScope, Kind: d.kind, ID: d.id, Fields: d.fields})
 }
-
-func str(s string) schema.Value {
-	if s == "" {
-		return schema.Nil
-	}
-	return schema.Str(s)
-}

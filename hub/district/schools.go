@@ -75,15 +75,15 @@ func (p *planner) schools(data []byte) error {
 			broken = err
 			return
 		}
-		d.set(schema.SchoolName, str(name))
+		d.set(schema.SchoolName, schema.Said(name))
 		if r.Has(sCategory) {
-			d.set(schema.SchoolCategory, str(r.Text(sCategory)))
+			d.set(schema.SchoolCategory, schema.Said(r.Text(sCategory)))
 		}
 		if r.Has(sRegion) {
-			d.set(schema.SchoolRegion, str(r.Code(sRegion)))
+			d.set(schema.SchoolRegion, schema.Said(r.Code(sRegion)))
 		}
 		if r.Has(sTownship) {
-			d.set(schema.SchoolTownship, str(r.Text(sTownship)))
+			d.set(schema.SchoolTownship, schema.Said(r.Text(sTownship)))
 		}
 		for n, c := range map[schema.FieldNum]int{schema.SchoolMountain: sMountain, schema.SchoolWeak: sWeak} {
 			if b, ok := r.Bool(c); ok {
@@ -206,7 +206,7 @@ func (p *planner) agreements(data []byte) error {
 			name, _ = p.school(member)
 		}
 		a.draft.bad = failAt(r, map[schema.FieldNum]int{schema.AgreementMember: aMemberName})
-		a.draft.setKey(schema.Key{Num: schema.AgreementMember, Sub: member}, str(name))
+		a.draft.setKey(schema.Key{Num: schema.AgreementMember, Sub: member}, schema.Said(name))
 	})
 	if broken != nil || p.problems.Len() > 0 {
 		return broken
@@ -248,12 +248,12 @@ func (p *planner) agreement(r *table.Row, number, lead string) (*draft, error) {
 	if m := schema.CheckID(schema.KindAgreement, number); m != nil {
 		r.Fail(aNumber, m)
 	}
-	d.set(schema.AgreementLead, str(lead))
+	d.set(schema.AgreementLead, schema.Said(lead))
 	name := r.Text(aLeadName)
 	if name == "" {
 		name, _ = p.school(lead)
 	}
-	d.set(schema.AgreementLeadName, str(name))
+	d.set(schema.AgreementLeadName, schema.Said(name))
 	if r.Has(aForm) {
 		d.set(schema.AgreementForm, form(r))
 	}
@@ -261,10 +261,10 @@ func (p *planner) agreement(r *table.Row, number, lead string) (*draft, error) {
 		d.set(schema.AgreementTight, schema.Bool(b))
 	}
 	if r.Has(aOfficial) {
-		d.set(schema.AgreementOfficial, str(r.Text(aOfficial)))
+		d.set(schema.AgreementOfficial, schema.Said(r.Text(aOfficial)))
 	}
 	if r.Has(aSeries) {
-		d.set(schema.AgreementSeries, str(r.Text(aSeries)))
+		d.set(schema.AgreementSeries, schema.Said(r.Text(aSeries)))
 	}
 	from, ok1 := r.Date(aFrom)
 	to, ok2 := r.Date(aTo)

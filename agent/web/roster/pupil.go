@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"shangu/agent/form"
 	school "shangu/agent/roster"
 	"shangu/agent/transfer"
 	"shangu/agent/web/ui"
@@ -109,7 +110,7 @@ func (p *pages) pupil(r *ui.Request) (ui.Answer, error) {
 // refuse puts what is wrong beside the field that it is about, whose name in the page
 // begins with prefix.
 func refuse(f *ui.Form, prefix string, err error) error {
-	if w, ok := errors.AsType[*transfer.WrongError](err); ok {
+	if w, ok := errors.AsType[*form.FieldError](err); ok {
 		return f.Refuse(prefix+w.Field, err)
 	}
 	return err

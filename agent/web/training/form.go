@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/training"
 	"shangu/agent/web/ui"
@@ -150,7 +151,7 @@ func (p *pages) write(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	if !f.OK() {
-		return p.form(r, f, nil, r.Say("training.wrong"), http.StatusUnprocessableEntity)
+		return p.form(r, f, nil, r.Say("form.wrong"), http.StatusUnprocessableEntity)
 	}
 	ticket := f.Value("ticket")
 	if !schema.IsNewID(ticket) {
@@ -172,22 +173,16 @@ func (p *pages) refuse(f *ui.Form, what training.Facts, was *training.Record, to
 	if err != nil {
 		return err
 	}
-	for n, m := range wrong {
-		_ = f.Refuse(names[n], m)
-	}
+	f.RefuseAll(names, wrong)
 	return nil
 }
 
 // trouble shows the form again with what kept it from being saved; a failure of ours
 // comes back.
 func (p *pages) trouble(r *ui.Request, f *ui.Form, was *training.Record, err error) (ui.Answer, error) {
+	wrong, _ := errors.AsType[form.Wrong](err)
+	f.RefuseAll(names, wrong)
 	m := text.Of(err)
-	if wrong, ok := errors.AsType[*training.WrongError](err); ok {
-		for n, m := range wrong.Fields {
-			_ = f.Refuse(names[n], m)
-		}
-		m = text.New("training.wrong")
-	}
 	if m == nil {
 		return nil, err
 	}
@@ -226,7 +221,7 @@ func (p *pages) change(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	if !f.OK() {
-		return p.form(r, f, t, r.Say("training.wrong"), http.StatusUnprocessableEntity)
+		return p.form(r, f, t, r.Say("form.wrong"), http.StatusUnprocessableEntity)
 	}
 	err = p.desk.Change(r.Context(), r.Name(), t, f.Value("seen"), what, r.Today)
 	if errors.Is(err, training.ErrStale) {
@@ -261,7 +256,7 @@ func (p *pages) cancel(r *ui.Request) (ui.Answer, error) {
 		f := p.filled(r, t)
 		f.Set("reason", typed.Value("reason"))
 		f.Needed("reason", maxLine)
-		return p.form(r, f, t, r.Say("training.wrong"), http.StatusUnprocessableEntity)
+		return p.form(r, f, t, r.Say("form.wrong"), http.StatusUnprocessableEntity)
 	}
 	if err := p.desk.Cancel(r.Context(), r.Name(), t, reason); err != nil {
 		return p.trouble(r, p.filled(r, t), t, err)

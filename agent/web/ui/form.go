@@ -88,6 +88,16 @@ func (f *Form) Refuse(name string, err error) error {
 	return nil
 }
 
+// RefuseAll says what is wrong with a record beside the fields of it, which have names
+// in the form; the first sentence of each stays.
+func (f *Form) RefuseAll(names map[schema.FieldNum]string, wrong map[schema.FieldNum]*text.Message) {
+	for n, m := range wrong {
+		if name := names[n]; f.wrong[name] == nil {
+			f.wrong[name] = m
+		}
+	}
+}
+
 // Text reads a field of at most max characters.
 func (f *Form) Text(name string, max int) string {
 	v := strings.TrimSpace(f.Value(name))

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/visit"
 	"shangu/agent/web/ui"
@@ -197,7 +198,7 @@ func (p *pages) write(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	if !f.OK() {
-		return p.form(r, book, f, nil, r.Say("visit.wrong"), http.StatusUnprocessableEntity), nil
+		return p.form(r, book, f, nil, r.Say("form.wrong"), http.StatusUnprocessableEntity), nil
 	}
 	ticket := f.Value("ticket")
 	if !schema.IsNewID(ticket) {
@@ -219,22 +220,22 @@ func (p *pages) refuse(f *ui.Form, v visit.Facts, was *visit.Visit, today schema
 	if err != nil {
 		return err
 	}
-	for n, m := range wrong {
-		_ = f.Refuse(names[n], m)
-	}
+	f.RefuseAll(names, wrong)
 	return nil
+}
+
+// said is what kept a form from being saved, and beside its fields what is wrong with
+// them; nil for a failure of ours.
+func said(f *ui.Form, err error) *text.Message {
+	wrong, _ := errors.AsType[form.Wrong](err)
+	f.RefuseAll(names, wrong)
+	return text.Of(err)
 }
 
 // trouble shows the form again with what kept it from being saved; a failure of ours
 // comes back.
 func (p *pages) trouble(r *ui.Request, book *roster.Roster, f *ui.Form, was *visit.Visit, err error) (ui.Answer, error) {
-	m := text.Of(err)
-	if wrong, ok := errors.AsType[*visit.WrongError](err); ok {
-		for n, m := range wrong.Fields {
-			_ = f.Refuse(names[n], m)
-		}
-		m = text.New("visit.wrong")
-	}
+	m := said(f, err)
 	if m == nil {
 		return nil, err
 	}
@@ -303,7 +304,7 @@ func (p *pages) change(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	if !f.OK() {
-		return p.form(r, book, f, v, r.Say("visit.wrong"), http.StatusUnprocessableEntity), nil
+		return p.form(r, book, f, v, r.Say("form.wrong"), http.StatusUnprocessableEntity), nil
 	}
 	_, err = p.desk.Change(r.Context(), r.Name(), v.Key(), f.Value("seen"), now, r.Today)
 	if errors.Is(err, visit.ErrStale) {

@@ -10,7 +10,6 @@ import (
 	"shangu/agent/visit"
 	"shangu/agent/web/ui"
 	"shangu/schema"
-	"shangu/schema/text"
 )
 
 // share is one teacher's hours.
@@ -89,7 +88,7 @@ func (p *pages) cancel(r *ui.Request) (ui.Answer, error) {
 	f := r.Typed()
 	reason := f.Needed("reason", maxReason)
 	if !f.OK() {
-		return p.page(r, book, v, f, r.Say("visit.wrong"), http.StatusUnprocessableEntity), nil
+		return p.page(r, book, v, f, r.Say("form.wrong"), http.StatusUnprocessableEntity), nil
 	}
 	_, err = p.desk.Cancel(r.Context(), r.Name(), v.Key(), reason)
 	return p.done(r, book, v, f, err)
@@ -112,7 +111,7 @@ func (p *pages) confirm(r *ui.Request) (ui.Answer, error) {
 	f := r.Typed()
 	w := visit.Word{Note: f.Text("helper_note", maxNote), Credits: credited(f, book, v.HelperCredits, v.Hours)}
 	if !f.OK() {
-		return p.page(r, book, v, f, r.Say("visit.wrong"), http.StatusUnprocessableEntity), nil
+		return p.page(r, book, v, f, r.Say("form.wrong"), http.StatusUnprocessableEntity), nil
 	}
 	_, err = p.desk.Confirm(r.Context(), r.Name(), v.Key(), f.Value("code"), w, r.Today)
 	if errors.Is(err, visit.ErrStale) {
@@ -135,13 +134,7 @@ func (p *pages) done(r *ui.Request, book *roster.Roster, v *visit.Visit, f *ui.F
 	if err == nil {
 		return ui.See(Path + "/" + v.Key()), nil
 	}
-	m := text.Of(err)
-	if wrong, ok := errors.AsType[*visit.WrongError](err); ok {
-		for n, m := range wrong.Fields {
-			_ = f.Refuse(names[n], m)
-		}
-		m = text.New("visit.wrong")
-	}
+	m := said(f, err)
 	if m == nil {
 		return nil, err
 	}

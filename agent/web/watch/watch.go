@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/watch"
 	"shangu/agent/web/ui"
@@ -307,7 +308,7 @@ func (p *pages) openByHand(r *ui.Request) (ui.Answer, error) {
 // refuse puts a sentence beside the field that it is about, or beside another where
 // it is about none.
 func refuse(f *ui.Form, field string, err error) error {
-	if fe, ok := errors.AsType[*watch.FieldError](err); ok {
+	if fe, ok := errors.AsType[*form.FieldError](err); ok {
 		field = fe.Field
 	}
 	return f.Refuse(field, err)
