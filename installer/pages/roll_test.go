@@ -78,6 +78,17 @@ func TestRollByKeys(t *testing.T) {
 	d.Check("day-untouched")
 	initials := d.roll(0)
 	d.Check("roll-untouched")
+	// The class is seen whole: nothing of its list lies below the window's edge.
+	if low := Eval[float64](d.tab, `Math.max(...[...document.querySelectorAll("#roll tr[data-pupil], #pad")].map(e => e.getBoundingClientRect().bottom)) - innerHeight`); low > 0 {
+		d.t.Errorf("the list of 40 ends %v px below the window", low)
+	}
+	row := func() string { return d.Text("#roll tr.cursor th") }
+	d.PressIME("ArrowRight")
+	d.expect("beside the first", row(), "21")
+	d.PressIME("ArrowRight")
+	d.expect("beside the last column", row(), "21")
+	d.PressIME("ArrowLeft")
+	d.expect("back", row(), "1")
 	who := unlike(t, initials, 3)
 	keys := ""
 	for i, n := range who {

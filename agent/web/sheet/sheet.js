@@ -6,7 +6,7 @@
 //   digits after 2 or 3: minutes; after 4: the symptom; Enter or an arrow ends them
 //   letters        the first pupil whose name begins so in pinyin; Space: the next one
 //   0, digits      the row of that number
-//   arrows, Home, End, PgUp, PgDn   another row
+//   arrows, Home, End, PgUp, PgDn   another row; left and right where there are two columns
 //   Backspace      simply present again
 //   Ctrl Z, Ctrl Y undo, redo
 //   Enter          the roll is taken: all others are present
@@ -20,11 +20,13 @@ if (document.getElementById("roll")) {
   const SAVE_AFTER = 1500; // milliseconds without a key
   const RETRY = 2000, RETRY_MOST = 20000;
   const LETTERS_FOR = 1200;
+  const HALVED = 16; // pupils from which on a class lies in two columns
   const LOOK_SOON = 4000, LOOK_LATE = 30000; // how often the agent is asked how the sheet stands
 
   const byId = (id) => document.getElementById(id);
   const table = byId("roll"), pad = byId("pad"), state = byId("state");
   const rows = [...table.querySelectorAll("tr[data-pupil]")];
+  const half = Math.ceil(rows.length / 2); // rows of the first column, where there are two
   const byKey = new Map(rows.map((r) => [r.dataset.pupil, r]));
   const name = (row) => row.querySelector(".name span").textContent;
   const statusName = {}, symptomName = {};
@@ -99,6 +101,7 @@ if (document.getElementById("roll")) {
     const row = rows[cursor];
     if (!row) return;
     const m = marks.get(row);
+    byId("whose-by").textContent = row.querySelector(".by").textContent;
     byId("whose").textContent = `${cursor + 1} ${name(row)} ${m[0] === PRESENT ? "" : whole(m)}`.trim();
     for (const b of pad.querySelectorAll("[data-status]")) b.setAttribute("aria-pressed", String(m[0]) === b.dataset.status);
     for (const b of pad.querySelectorAll("[data-minutes]")) b.setAttribute("aria-pressed", String(m[1]) === b.dataset.minutes);
@@ -408,6 +411,13 @@ if (document.getElementById("roll")) {
     typing(letters);
   };
 
+  // aside goes to the row beside this one, where the class lies in two columns.
+  const aside = (n) => {
+    const across = getComputedStyle(table.tBodies[0]).display === "grid";
+    const to = cursor + (across ? n : 0);
+    if (to >= 0 && to < rows.length) go(to);
+  };
+
   const take = () => {
     if (shut()) nudge();
     else save({ take: true });
@@ -416,6 +426,8 @@ if (document.getElementById("roll")) {
   const keys = {
     ArrowDown: () => go(cursor + 1),
     ArrowUp: () => go(cursor - 1),
+    ArrowRight: () => aside(half),
+    ArrowLeft: () => aside(-half),
     Home: () => go(0),
     End: () => go(rows.length - 1),
     PageDown: () => go(cursor + 10),
@@ -532,6 +544,10 @@ if (document.getElementById("roll")) {
   addEventListener("focus", () => look(0));
   document.addEventListener("visibilitychange", () => look(0));
 
+  if (rows.length >= HALVED && !document.documentElement.classList.contains("large")) {
+    pad.parentElement.classList.add("halves");
+    table.tBodies[0].style.setProperty("--half", half);
+  }
   recover();
   rows.forEach(show);
   go(0);
