@@ -3,6 +3,8 @@ package schema
 import (
 	"strings"
 	"unicode/utf8"
+
+	"shangu/schema/text"
 )
 
 // MaskName is a person's name for a table that leaves the school: the first
@@ -32,4 +34,17 @@ func Masks(open bool) (id, name func(string) string) {
 		return same, same
 	}
 	return MaskID, MaskName
+}
+
+// MaskWords is Words for a table that leaves the school: what a field tells of a person
+// is masked, but for marks, codes, hours and yes or no, which name nobody.
+func MaskWords(k Kind, n FieldNum, v Value) text.Label {
+	l := Words(k, n, v)
+	if f := fieldOf(k, n); f != nil {
+		plain := f.Type == TypeMark || f.Type == TypeCode || f.Type == TypeTenths || f.Type == TypeBool
+		if f.Privacy == Open || f.Privacy == Personal && plain {
+			return l
+		}
+	}
+	return text.Label{ZH: MaskName(l.ZH), EN: MaskName(l.EN)}
 }

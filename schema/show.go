@@ -38,6 +38,9 @@ func Show(v Value) string {
 
 var yesNo = map[bool]text.Label{true: {ZH: "是", EN: "yes"}, false: {ZH: "否", EN: "no"}}
 
+// YesNo is a yes or a no in words.
+func YesNo(b bool) text.Label { return yesNo[b] }
+
 // Words writes a field's value as a person reads it: codes by their names,
 // dates as dates, hours and money as decimals. A value that does not fit its
 // field shows as Show does.

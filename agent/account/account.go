@@ -3,8 +3,8 @@
 //
 // An account says whose hand made a save; it holds no data. Making, changing or
 // closing one never touches what is recorded or what waits to be sent. Accounts stay
-// on their computer. The package imports schema/text, sync/identity, sync/newpin and
-// sync/seal alone. DESIGN.md says why a forgotten PIN is replaced as it is.
+// on their computer. The package imports schema with its texts and tables, sync/identity,
+// sync/newpin and sync/seal alone. DESIGN.md says why a forgotten PIN is replaced as it is.
 package account
 
 import (

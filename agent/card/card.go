@@ -77,10 +77,16 @@ var ErrGone = text.New("card.gone")
 // List returns the cards that nobody has settled, by record, the newest first.
 // Cards on fields that not everybody may see are left out unless guarded, and counted.
 func (d *Desk) List(guarded bool) (groups []Group, hidden int, err error) {
-	r, err := d.book.Open()
+	return d.list(guarded, true)
+}
+
+// list is List for a reader who may have names as they are, or only masked.
+func (d *Desk) list(guarded, open bool) (groups []Group, hidden int, err error) {
+	book, err := d.book.Open()
 	if err != nil {
 		return nil, 0, err
 	}
+	r := NewReader(book, open)
 	at := map[string]int{}
 	for doc, err := range d.store.Docs(schema.KindCard, "") {
 		if err != nil {
@@ -103,9 +109,9 @@ func (d *Desk) List(guarded bool) (groups []Group, hidden int, err error) {
 		if !ok {
 			i = len(groups)
 			at[key] = i
-			groups = append(groups, Group{About: About(r, p.kind, p.doc, record)})
+			groups = append(groups, Group{About: r.About(p.kind, p.doc, record)})
 		}
-		groups[i].Cards = append(groups[i].Cards, p.card(r, doc, record))
+		groups[i].Cards = append(groups[i].Cards, r.card(p, doc, record))
 	}
 	newest := func(g Group) (t time.Time) {
 		for _, c := range g.Cards {
@@ -188,14 +194,14 @@ func (p place) takes(record *change.Doc) bool {
 	return record != nil && p.key.Num != 0 && schema.Owner(p.kind, p.key.Num) == schema.RoleHost && schema.CheckField(p.kind, p.key, p.lost) == nil
 }
 
-func (p place) card(r *roster.Roster, doc, record *change.Doc) Card {
+func (r Reader) card(p place, doc, record *change.Doc) Card {
 	c := Card{
-		ID: doc.ID, Field: field(r, p.kind, p.key), Take: p.takes(record),
-		Kept: side(doc, p, p.kept, schema.CardKeptBy, schema.CardKeptAt), Lost: side(doc, p, p.lost, schema.CardLostBy, schema.CardLostAt),
+		ID: doc.ID, Field: r.field(p.kind, p.key), Take: p.takes(record),
+		Kept: r.side(doc, p, p.kept, schema.CardKeptBy, schema.CardKeptAt), Lost: r.side(doc, p, p.lost, schema.CardLostBy, schema.CardLostAt),
 	}
 	if record != nil {
 		if cell, _ := record.Find(p.key); cell.Value != p.kept && cell.Value != p.lost {
-			l := words(p, cell.Value)
+			l := r.words(p, cell.Value)
 			c.Now = &l
 		}
 	}
@@ -205,8 +211,8 @@ func (p place) card(r *roster.Roster, doc, record *change.Doc) Card {
 	return c
 }
 
-func side(doc *change.Doc, p place, v schema.Value, by, at schema.FieldNum) Side {
-	s := Side{Value: words(p, v), By: doc.Value(by).Text()}
+func (r Reader) side(doc *change.Doc, p place, v schema.Value, by, at schema.FieldNum) Side {
+	s := Side{Value: r.words(p, v), By: r.name(doc.Value(by).Text())}
 	if n, _ := doc.Value(at).Int(); n > 0 {
 		s.At = time.Unix(n, 0)
 	}
@@ -214,11 +220,14 @@ func side(doc *change.Doc, p place, v schema.Value, by, at schema.FieldNum) Side
 }
 
 // words is a value as people read it. A pupil without a mark was there.
-func words(p place, v schema.Value) text.Label {
+func (r Reader) words(p place, v schema.Value) text.Label {
 	if p.kind == schema.KindSheet && p.key.Num == schema.SheetMark && v.IsNil() {
 		return schema.Statuses.Label(int64(schema.StatusPresent))
 	}
 	l := schema.Words(p.kind, p.key.Num, v)
+	if !r.open {
+		l = schema.MaskWords(p.kind, p.key.Num, v)
+	}
 	if strings.TrimSpace(l.ZH) == "" {
 		return text.Label{ZH: "（空）", EN: "(empty)"}
 	}

@@ -19,6 +19,43 @@ type Slot struct {
 	Absent int
 }
 
+// Say is a sheet in words; kind is what its day is, of schema.DayKinds.
+func (s Slot) Say(kind int, today schema.Date) text.Label {
+	switch {
+	case s.State == Taken && s.Absent == 0:
+		return label("day.all_came")
+	case s.State == Taken:
+		return label("day.absent", "n", s.Absent)
+	case s.State == AllPresent:
+		return label("sheet.all_present")
+	case s.State == NoSchool:
+		return label("sheet.no_school")
+	case s.Begun:
+		return label("day.begun")
+	case s.Late(today):
+		return label("day.late")
+	case s.Due:
+		return label("sheet.not_taken")
+	case !schema.SchoolDay(kind):
+		return schema.DayKinds.Label(int64(kind))
+	}
+	return label("day.not_due")
+}
+
+// Late reports whether nobody took a roll that was due before today.
+func (s Slot) Late(today schema.Date) bool { return s.Due && s.State == NotTaken && s.ID.Date < today }
+
+// Say is where a sheet is, in words; "" for one that nobody saved.
+func (w Where) Say() text.Label {
+	switch w {
+	case Here:
+		return label("day.here")
+	case Safe:
+		return label("day.safe")
+	}
+	return text.Label{}
+}
+
 // ClassDay is a class's sheets of one day.
 type ClassDay struct {
 	Date  schema.Date

@@ -7,6 +7,7 @@ import (
 
 	"shangu/agent/roster"
 	"shangu/schema"
+	"shangu/schema/text"
 )
 
 // Step is one change of a sheet: who, when, from what, to what.
@@ -67,4 +68,34 @@ func (d *Desk) Trail(id schema.SheetID) ([]Step, error) {
 	}
 	slices.SortStableFunc(out, func(a, b Step) int { return cmp.Compare(a.At, b.At) })
 	return out, nil
+}
+
+// Words are a step as people say it: what was changed, from what, to what. No mark is
+// present.
+func (s Step) Words() (what, was, now text.Label) {
+	if s.Pupil != nil {
+		what = text.Label{ZH: s.Pupil.Name, EN: s.Pupil.Name}
+	} else if f, ok := schema.FieldOf(schema.KindSheet, s.Field); ok {
+		what = f.Label
+	}
+	if was = worded(s.Field, s.Was); s.Blind {
+		was = label("sheet.trail_blind")
+	}
+	return what, was, worded(s.Field, s.Now)
+}
+
+func worded(f schema.FieldNum, v schema.Value) text.Label {
+	switch {
+	case !v.IsNil():
+		return schema.Words(schema.KindSheet, f, v)
+	case f == schema.SheetMark:
+		return schema.Statuses.Label(int64(schema.StatusPresent))
+	}
+	return text.Label{ZH: "—", EN: "—"}
+}
+
+// label is a message of the catalogue in all languages.
+func label(id string, kv ...any) text.Label {
+	m := text.New(id, kv...)
+	return text.Label{ZH: m.In(text.ZH), EN: m.In(text.EN)}
 }

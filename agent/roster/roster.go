@@ -3,7 +3,7 @@
 //
 // Pages ask for it at every step, so a Book keeps it in memory, read from the
 // store's documents once and again whenever one of them has changed. It imports
-// schema and sync/change alone and writes nothing.
+// schema with its tables and sync/change alone, and changes nothing.
 package roster
 
 import (

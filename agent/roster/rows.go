@@ -3,7 +3,32 @@ package roster
 import (
 	"slices"
 	"strings"
+
+	"shangu/schema"
 )
+
+// Heads is how many pupils a class has, and of which sort.
+type Heads struct {
+	All, Boys, Girls, In int // In: boarders
+}
+
+// Heads counts the pupils of a class on a date.
+func (r *Roster) Heads(class string, on schema.Date) Heads {
+	var n Heads
+	for _, p := range r.Pupils(class, on) {
+		n.All++
+		switch p.Sex {
+		case schema.SexMale:
+			n.Boys++
+		case schema.SexFemale:
+			n.Girls++
+		}
+		if p.Boarder {
+			n.In++
+		}
+	}
+	return n
+}
 
 // NextRow is the place after the last one of a class's list.
 func (r *Roster) NextRow(class string) int {

@@ -48,6 +48,8 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 	desk := roll.NewDesk(roll.Parts{Store: a.store, Saver: a, Roster: book, Days: days, Leaves: leaves, Today: a.today})
 	visits := visit.NewDesk(a.store, a, book)
 	watching := watch.NewDesk(a.store, a, book, days)
+	registers := register.NewDesk(a.store, a, book, days)
+	cards, kept := card.NewDesk(a.store, a, book), &papers{a, book}
 	site, err := ui.New(ui.Deps{
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
@@ -62,7 +64,7 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 		},
 		Light: s.light,
 		Areas: []ui.Area{
-			front.Area(front.Deps{Source: s, Cards: card.NewDesk(a.store, a, book), Papers: &papers{a, book}, Sticks: sticks{a}}),
+			front.Area(front.Deps{Source: s, Cards: cards, Papers: kept, Sticks: sticks{a}}),
 			sign.Area(accounts),
 			accountpages.Area(accounts, a.Device, a.unfinished(book), a.o.Log),
 			setup.Area(a, book),
@@ -75,7 +77,7 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 			visitpages.Area(visits, book),
 			trainingpages.Area(training.NewDesk(a.store, a, visits, book), book),
 			watchpages.Area(watching, book),
-			reportpages.Area(register.NewDesk(a.store, a, book, days), book, exports{a.store, watching, leaves, a.today}, a.o.Log),
+			reportpages.Area(registers, book, exports{a.store, book, desk, watching, leaves, registers, cards, kept, accounts, a.today}),
 		},
 	})
 	if err != nil {

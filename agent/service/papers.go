@@ -18,8 +18,13 @@ type papers struct {
 }
 
 // Receipts is Receipt for the page.
-func (p *papers) Receipts(ctx context.Context, date schema.Date) (front.Sheet, error) {
-	day, err := p.Receipt(ctx, date.String(), "")
+func (p *papers) Receipts(_ context.Context, date schema.Date) (front.Sheet, error) {
+	return p.sheet(date, true)
+}
+
+// sheet is the sheet of a day with names and numbers of people as they are, or masked.
+func (p *papers) sheet(date schema.Date, open bool) (front.Sheet, error) {
+	day, err := p.receipt(date.String(), "", open)
 	if err != nil {
 		return front.Sheet{}, err
 	}
@@ -43,7 +48,10 @@ func unclock(s string) time.Time {
 }
 
 // Held is Quarantine for the page, with records by the names that people know.
-func (p *papers) Held(ctx context.Context) ([]front.Held, error) {
+func (p *papers) Held(ctx context.Context) ([]front.Held, error) { return p.held(ctx, true) }
+
+// held is Held with records named by people's names as they are, or masked.
+func (p *papers) held(ctx context.Context, open bool) ([]front.Held, error) {
 	all, err := p.Quarantine(ctx, true)
 	if err != nil {
 		return nil, err
@@ -59,7 +67,7 @@ func (p *papers) Held(ctx context.Context) ([]front.Held, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = front.Held{About: card.About(r, kind, q.Doc, doc), By: q.Account, Why: text.Parse(q.Reason), State: q.State, Settler: q.By, Note: q.Note}
+		out[i] = front.Held{About: card.NewReader(r, open).About(kind, q.Doc, doc), By: q.Account, Why: text.Parse(q.Reason), State: q.State, Settler: q.By, Note: q.Note}
 		for _, f := range q.Fields {
 			out[i].Fields = append(out[i].Fields, text.Parse(f))
 		}

@@ -45,6 +45,11 @@ const (
 // Receipt makes the sheet of a day, yyyy-mm-dd; of one record of it when id is
 // not "".
 func (a *Agent) Receipt(_ context.Context, date, id string) (DaySheet, error) {
+	return a.receipt(date, id, true)
+}
+
+// receipt is Receipt with names and numbers of people as they are, or masked.
+func (a *Agent) receipt(date, id string, open bool) (DaySheet, error) {
 	day, ok := schema.ParseDate(date)
 	if !ok {
 		return DaySheet{}, text.New("agent.receipt_date", "date", date)
@@ -75,7 +80,7 @@ func (a *Agent) Receipt(_ context.Context, date, id string) (DaySheet, error) {
 		if id != "" && k.Doc.ID != id {
 			continue
 		}
-		line := lineOf(k, r, given)
+		line := lineOf(k, r, given, open)
 		if out.Records = append(out.Records, line); line.State == stateWaiting {
 			out.Waiting++
 		} else {
@@ -94,8 +99,9 @@ func (a *Agent) Receipt(_ context.Context, date, id string) (DaySheet, error) {
 	return out, nil
 }
 
-func lineOf(k store.Kept, r session.Receipt, given bool) Record {
-	out := Record{ID: k.Doc.ID, Kind: k.Doc.Kind.String(), What: whatOf(k).Code(), By: k.By, State: stateSafe}
+func lineOf(k store.Kept, r session.Receipt, given, open bool) Record {
+	number, name := schema.Masks(open)
+	out := Record{ID: k.Doc.ID, Kind: k.Doc.Kind.String(), What: whatOf(k, number).Code(), By: name(k.By), State: stateSafe}
 	switch {
 	case k.Pending || !k.Ref.IsZero() && !given:
 		out.State = stateWaiting
@@ -111,8 +117,8 @@ func lineOf(k store.Kept, r session.Receipt, given bool) Record {
 	return out
 }
 
-// whatOf says in a few words what a record holds.
-func whatOf(k store.Kept) *text.Message {
+// whatOf says in a few words what a record holds; number writes a person's number.
+func whatOf(k store.Kept, number func(string) string) *text.Message {
 	d := k.Doc
 	if d.Void() {
 		return text.New("agent.receipt_void", "kind", d.Kind.Label(), "why", d.Value(schema.FieldVoid).Text())
@@ -135,7 +141,7 @@ func whatOf(k store.Kept) *text.Message {
 	case schema.KindVisit:
 		return text.New("agent.receipt_visit", "topic", d.Value(schema.VisitTopic).Text(), "helper", d.Value(schema.VisitHelper).Text())
 	}
-	return text.New("agent.receipt_training", "title", d.Value(schema.TrainingTitle).Text(), "teacher", d.Value(schema.TrainingTeacher).Text())
+	return text.New("agent.receipt_training", "title", d.Value(schema.TrainingTitle).Text(), "teacher", number(d.Value(schema.TrainingTeacher).Text()))
 }
 
 func clockTime(at int64) string { return time.Unix(at, 0).UTC().Format(time.RFC3339) }

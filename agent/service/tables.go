@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 
 	"shangu/agent/intake"
-	"shangu/agent/leave"
 	"shangu/agent/store"
-	"shangu/agent/watch"
 	"shangu/schema"
 	"shangu/schema/table"
-	"shangu/sync/change"
 )
 
 // Import is one file on its way in.
@@ -88,52 +84,4 @@ func (a *Agent) OneRoster(_ context.Context, w io.Writer, v intake.OneVersion, o
 	}
 	s.Name = d.Value(schema.SchoolName).Text()
 	return intake.WriteOneRoster(w, v, a.store, s, on)
-}
-
-// exports writes the tables that pages give away.
-type exports struct {
-	store *store.Store
-	watch *watch.Desk
-	leave *leave.Desk
-	today func() schema.Date
-}
-
-// Table writes a table of a kind; of attendance a month's.
-func (e exports) Table(_ context.Context, w io.Writer, kind string, month schema.Date, open bool) error {
-	switch kind {
-	case "cases":
-		return e.watch.WriteCases(w, open)
-	case "findings":
-		return e.watch.WriteFindings(w, e.today(), open)
-	case "watched":
-		return e.watch.WriteWatched(w, e.today(), open)
-	case "leave":
-		return e.leave.Write(w, open)
-	}
-	k, err := intake.ParseKind(kind)
-	if err != nil {
-		return err
-	}
-	view := intake.View(e.store)
-	if month != 0 {
-		view = monthOf{e.store, month.Month()}
-	}
-	if open {
-		return intake.Write(k, w, kind+".xlsx", view)
-	}
-	return intake.WriteMasked(k, w, kind+".xlsx", view)
-}
-
-// monthOf shows a month's sheets alone: those of all years are more than a workbook
-// holds.
-type monthOf struct {
-	*store.Store
-	month string
-}
-
-func (m monthOf) Docs(kind schema.Kind, prefix string) iter.Seq2[*change.Doc, error] {
-	if kind == schema.KindSheet && prefix == "" {
-		prefix = m.month
-	}
-	return m.Store.Docs(kind, prefix)
 }

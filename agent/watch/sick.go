@@ -68,6 +68,14 @@ type Cluster struct {
 	ByRun bool     // Run is
 }
 
+// Who are the pupils that an alarm is about: those of the day where they are enough.
+func (c Cluster) Who() []string {
+	if c.ByDay {
+		return c.On
+	}
+	return c.Run
+}
+
 // Clusters finds the alarms of the last of the days, which are ascending.
 // What rolls that were not taken to their end say does not count.
 func (l SickLimits) Clusters(days []*attend.Day) []Cluster {

@@ -56,6 +56,17 @@ func Text(s string) any {
 	return s
 }
 
+// WriteBook is Write of rows that are all there, as a workbook.
+func WriteBook(w io.Writer, spec *Spec, title string, rows [][]any) error {
+	return Write(w, XLSX, spec, title, func(yield func([]any, error) bool) {
+		for _, row := range rows {
+			if !yield(row, nil) {
+				return
+			}
+		}
+	})
+}
+
 // Write writes a table: the spec's Chinese headings, but for private and guarded
 // columns, and the rows, whose cells are in the order of all the spec's columns
 // and hold a string, an int, an int64, a Decimal, or nil for nothing. The error of a row

@@ -42,9 +42,6 @@ type pages struct {
 	watch Watch
 }
 
-// stripDays is how many days are shown beside the day: a fortnight.
-const stripDays = 14
-
 // mostMissing is how many sheets that are missing are listed one by one.
 const mostMissing = 12
 
@@ -56,7 +53,8 @@ type dayView struct {
 	Day      *roll.Day
 	Kinds    *schema.CodeList
 	Strip    []tile
-	Sessions []string // in words
+	Last     schema.Date // of the strip
+	Sessions []string    // in words
 	Classes  []line
 	Missing  []missing
 	More     int // that are missing besides
@@ -114,10 +112,10 @@ func (p *pages) day(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	last := max(on, r.Today)
-	if last-on >= stripDays {
+	if last-on >= roll.FortnightDays {
 		last = on // of a day long past, the fortnight that ends with it
 	}
-	strip, err := p.desk.Strip(last, stripDays)
+	strip, err := p.desk.Strip(last, roll.FortnightDays)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +126,7 @@ func (p *pages) day(r *ui.Request) (ui.Answer, error) {
 	if on != r.Today { // who needs a case needs it today
 		notices = slices.DeleteFunc(notices, func(n watch.Notice) bool { return n.Case })
 	}
-	v := dayView{Notices: notices, Kinds: schema.DayKinds, Early: on > r.Today}
+	v := dayView{Last: last, Notices: notices, Kinds: schema.DayKinds, Early: on > r.Today}
 	for _, d := range strip {
 		v.Strip = append(v.Strip, tile{d, moodOf(d), d.Date == on})
 		if d.Date == on {
@@ -171,37 +169,28 @@ func moodOf(d *roll.Day) string {
 	return "none"
 }
 
-// slot puts a sheet into words; kind is what its day is, of schema.DayKinds.
+// slot puts a sheet into words, with a shape and colour for it; kind is what its day is,
+// of schema.DayKinds.
 func (p *pages) slot(r *ui.Request, book *roster.Roster, kind int, s roll.Slot) slot {
-	out := slot{Path: sheet.Path(book, s.ID), Late: s.Due && s.State == roll.NotTaken && s.ID.Date < r.Today}
-	switch {
-	case s.State == roll.Taken && s.Absent == 0:
-		out.Mood, out.Text = "taken", r.Say("day.all_came")
-	case s.State == roll.Taken:
-		out.Mood, out.Text = "taken", r.Say("day.absent", "n", s.Absent)
-	case s.State == roll.AllPresent:
-		out.Mood, out.Text = "all", r.Say("sheet.all_present")
-	case s.State == roll.NoSchool:
-		out.Mood, out.Text = "closed", r.Say("sheet.no_school")
-	case s.Begun:
-		out.Mood, out.Text = "begun", r.Say("day.begun")
-	case out.Late:
-		out.Mood, out.Text = "none", r.Say("day.late")
-	case s.Due:
-		out.Mood, out.Text = "none", r.Say("sheet.not_taken")
-	case !schema.SchoolDay(kind):
-		out.Mood, out.Text = "undue", schema.DayKinds.Label(int64(kind)).In(r.Lang)
-		if kind != schema.DayHoliday {
-			out.Mood = "closed"
-		}
-	default:
-		out.Mood, out.Text = "undue", r.Say("day.not_due")
+	out := slot{
+		Path: sheet.Path(book, s.ID), Late: s.Late(r.Today),
+		Text: s.Say(kind, r.Today).In(r.Lang), Where: s.Where.Say().In(r.Lang),
 	}
-	switch s.Where {
-	case roll.Here:
-		out.Where = r.Say("day.here")
-	case roll.Safe:
-		out.Where = r.Say("day.safe")
+	switch {
+	case s.State == roll.Taken:
+		out.Mood = "taken"
+	case s.State == roll.AllPresent:
+		out.Mood = "all"
+	case s.State == roll.NoSchool:
+		out.Mood = "closed"
+	case s.Begun:
+		out.Mood = "begun"
+	case s.Due:
+		out.Mood = "none"
+	case !schema.SchoolDay(kind) && kind != schema.DayHoliday:
+		out.Mood = "closed"
+	default:
+		out.Mood = "undue"
 	}
 	return out
 }
@@ -228,7 +217,7 @@ func (p *pages) class(r *ui.Request) (ui.Answer, error) {
 	if c == nil {
 		return nil, text.New("page.none")
 	}
-	days, err := p.desk.Class(c.ID, r.Today, stripDays)
+	days, err := p.desk.Class(c.ID, r.Today, roll.FortnightDays)
 	if err != nil {
 		return nil, err
 	}

@@ -183,7 +183,7 @@ func (p *pages) registersFile(r *ui.Request) (ui.Answer, error) {
 			return nil, text.New("page.none")
 		}
 	}
-	open, err := p.open(r, "registers")
+	open, err := r.Open("registers")
 	if err != nil {
 		return nil, err
 	}

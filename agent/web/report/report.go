@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 
 	"shangu/agent/register"
@@ -24,14 +23,15 @@ var files embed.FS
 
 // Exports writes tables of what the school keeps; agent/service's Agent.
 type Exports interface {
-	// Table writes a table of a kind, as Kinds names them, of a month where
-	// the kind goes by months. Unless open is set, names and numbers are masked.
-	Table(ctx context.Context, w io.Writer, kind string, month schema.Date, open bool) error
+	// Table writes a table of a kind, as Kinds names them: of the day on, or of the month
+	// that begins with it where the kind goes by months. Unless open is set, names and
+	// numbers are masked.
+	Table(ctx context.Context, w io.Writer, kind string, on schema.Date, open bool) error
 }
 
 // Area returns the pages.
-func Area(desk *register.Desk, book *roster.Book, exports Exports, log *slog.Logger) ui.Area {
-	p := &pages{desk, book, exports, log}
+func Area(desk *register.Desk, book *roster.Book, exports Exports) ui.Area {
+	p := &pages{desk, book, exports}
 	return ui.Area{Name: "report", Files: files, Routes: []ui.Route{
 		{Pattern: "GET /reports", Who: ui.Recorder, Do: p.months},
 		{Pattern: "GET /reports/{month}", Who: ui.Recorder, Do: p.month},
@@ -52,7 +52,6 @@ type pages struct {
 	desk    *register.Desk
 	book    *roster.Book
 	exports Exports
-	log     *slog.Logger
 }
 
 func (p *pages) months(r *ui.Request) (ui.Answer, error) {
@@ -84,18 +83,6 @@ func monthIn(r *ui.Request) (schema.Date, error) {
 func monthTitle(r *ui.Request, id string, m schema.Date, kv ...any) string {
 	y, month, _ := m.Parts()
 	return r.Say(id, append([]any{"year", y, "month", month}, kv...)...)
-}
-
-// open reports whether a table with names was asked for, and may be given.
-func (p *pages) open(r *ui.Request, what string) (bool, error) {
-	if r.URL.Query().Get("names") != "1" {
-		return false, nil
-	}
-	if !r.May(ui.Leader) {
-		return false, text.New("page.not_yours")
-	}
-	p.log.Info("a table was exported with names", "account", r.Name(), "table", what)
-	return true, nil
 }
 
 // classRow is a class of a month's report.
@@ -284,8 +271,9 @@ func (p *pages) sheet(r *ui.Request) (ui.Answer, error) {
 				stamp
 				Changes changes
 				Base    string
+				Month   string
 				Path    string
-			}{stampsOf([]*register.Report{c})[0], list, hex.EncodeToString(reports[c.Correction-1].Digest[:]), "/reports/" + m.Month()}}, nil
+			}{stampsOf([]*register.Report{c})[0], list, hex.EncodeToString(reports[c.Correction-1].Digest[:]), m.Month(), "/reports/" + m.Month()}}, nil
 		}
 	}
 	return nil, text.New("page.none")

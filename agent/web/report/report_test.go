@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -40,8 +39,7 @@ func (tables) Table(_ context.Context, w io.Writer, kind string, month schema.Da
 
 func serve(s *webtest.School) {
 	s.Staff()
-	log := slog.New(slog.NewTextHandler(&s.Log, nil))
-	s.Serve(report.Area(register.NewDesk(s.Store, s.Store, s.Book, attend.NewBook(s.Store)), s.Book, tables{}, log))
+	s.Serve(report.Area(register.NewDesk(s.Store, s.Store, s.Book, attend.NewBook(s.Store)), s.Book, tables{}))
 }
 
 func newSchool(t *testing.T) *webtest.School {

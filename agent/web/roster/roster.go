@@ -115,10 +115,10 @@ func asOf(r *ui.Request) (on schema.Date, f *ui.Form) {
 
 // Count is how many pupils a class has, and of which sort.
 type Count struct {
-	Class                *school.Class
-	Key                  string
-	Head                 string // the class teacher's name
-	All, Boys, Girls, In int    // In: boarders
+	Class *school.Class
+	Key   string
+	Head  string // the class teacher's name
+	school.Heads
 }
 
 func (c *Count) add(o Count) {
@@ -126,21 +126,9 @@ func (c *Count) add(o Count) {
 }
 
 func count(r *school.Roster, c *school.Class, on schema.Date) Count {
-	out := Count{Class: c, Key: r.Key(c.ID)}
+	out := Count{Class: c, Key: r.Key(c.ID), Heads: r.Heads(c.ID, on)}
 	if t := r.Teacher(c.Head); t != nil {
 		out.Head = t.Name
-	}
-	for _, p := range r.Pupils(c.ID, on) {
-		out.All++
-		switch p.Sex {
-		case schema.SexMale:
-			out.Boys++
-		case schema.SexFemale:
-			out.Girls++
-		}
-		if p.Boarder {
-			out.In++
-		}
 	}
 	return out
 }
@@ -265,12 +253,9 @@ func (p *pages) export(r *ui.Request) (ui.Answer, error) {
 	if !f.OK() {
 		return nil, text.New("page.bad_date", "date", r.FormValue("on"))
 	}
-	open := r.FormValue("names") == "1"
-	if open && !r.May(ui.Leader) {
-		return nil, text.New("page.not_yours")
-	}
-	if open {
-		p.log.Info("the roster was exported with names", "account", r.Name(), "on", on.String())
+	open, err := r.Open("roster")
+	if err != nil {
+		return nil, err
 	}
 	name := "roster-" + on.String() + ".xlsx"
 	return ui.Download{Name: name, Type: ui.TypeXLSX, Write: func(w io.Writer) error {

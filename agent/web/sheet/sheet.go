@@ -6,6 +6,7 @@ package sheet
 
 import (
 	"embed"
+	"io"
 	"time"
 
 	"shangu/agent/roll"
@@ -27,6 +28,7 @@ func Area(desk *roll.Desk, book *roster.Book, watch Watch) ui.Area {
 		{Pattern: "POST /roll/{class}/{date}/{session}", Who: ui.Recorder, Do: p.save},
 		{Pattern: "GET /roll/{class}/{date}/{session}/now", Who: ui.Recorder, Do: p.now, Quiet: true},
 		{Pattern: "GET /roll/{class}/{date}/{session}/trail", Who: ui.Recorder, Do: p.trail},
+		{Pattern: "GET /roll/{class}/{date}/{session}/trail/xlsx", Who: ui.Recorder, Do: p.trailFile},
 	}}
 }
 
@@ -174,37 +176,33 @@ func (p *pages) trail(r *ui.Request) (ui.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := trail{Path: Path(book, id)}
+	v := trail{Path: Path(book, id), Names: r.May(ui.Leader)}
 	for _, s := range steps {
-		l := step{Time: clock(s.At, id.Date), By: s.By, Was: worded(r, s.Field, s.Was), Now: worded(r, s.Field, s.Now)}
-		f, _ := schema.FieldOf(schema.KindSheet, s.Field)
-		switch {
-		case s.Pupil != nil:
-			l.What = s.Pupil.Name
-		default:
-			l.What = f.Label.In(r.Lang)
-		}
-		if s.Blind {
-			l.Was = r.Say("sheet.trail_blind")
-		}
+		what, was, now := s.Words()
+		l := step{clock(s.At, id.Date), s.By, what.In(r.Lang), was.In(r.Lang), now.In(r.Lang)}
 		v.Steps = append(v.Steps, l)
 	}
 	return ui.Show{Template: "sheet/trail", Title: r.Say("sheet.trail_title", "sheet", title(r, book.Class(id.Class), id)), Active: "day", Data: v}, nil
 }
 
+// trailFile is the trail as a table, with names for leaders alone.
+func (p *pages) trailFile(r *ui.Request) (ui.Answer, error) {
+	_, id, err := p.find(r)
+	if err != nil {
+		return nil, err
+	}
+	open, err := r.Open("trail")
+	if err != nil {
+		return nil, err
+	}
+	return ui.Download{Name: "trail-" + id.Date.String() + "-" + id.Session.String() + ".xlsx", Type: ui.TypeXLSX, Write: func(w io.Writer) error {
+		return p.desk.WriteTrail(w, id, open)
+	}}, nil
+}
+
 // trail is what the page of a trail shows.
 type trail struct {
 	Path  string
+	Names bool // may stand in a table that is taken away
 	Steps []step
-}
-
-// worded is a value of a sheet as people say it: no mark is present.
-func worded(r *ui.Request, f schema.FieldNum, v schema.Value) string {
-	if !v.IsNil() {
-		return schema.Words(schema.KindSheet, f, v).In(r.Lang)
-	}
-	if f == schema.SheetMark {
-		return schema.Statuses.Label(int64(schema.StatusPresent)).In(r.Lang)
-	}
-	return "—"
 }

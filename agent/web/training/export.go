@@ -2,7 +2,6 @@ package training
 
 import (
 	"io"
-	"iter"
 	"slices"
 
 	"shangu/agent/roster"
@@ -34,25 +33,16 @@ var (
 // masks write a person's name and number as whoever asks may have them.
 type masks struct{ name, number func(string) string }
 
-// masksFor are those of a request: in full where a leader asks for it.
-func masksFor(r *ui.Request) masks {
-	if r.May(ui.Leader) && r.URL.Query().Get("names") == "1" {
-		same := func(s string) string { return s }
-		return masks{same, same}
-	}
-	return masks{schema.MaskName, schema.MaskID}
+// masksFor are those of a request for a table: in full where a leader asks for it. Who
+// may not have names gets the table without.
+func masksFor(r *ui.Request, table string) masks {
+	open, _ := r.Open(table)
+	id, name := schema.Masks(open)
+	return masks{name, id}
 }
 
 func workbook(name string, spec *table.Spec, title string, rows [][]any) ui.Answer {
-	return ui.Download{Name: name, Type: ui.TypeXLSX, Write: func(w io.Writer) error {
-		return table.Write(w, table.XLSX, spec, title, iter.Seq2[[]any, error](func(yield func([]any, error) bool) {
-			for row := range slices.Values(rows) {
-				if !yield(row, nil) {
-					return
-				}
-			}
-		}))
-	}}
+	return ui.Download{Name: name, Type: ui.TypeXLSX, Write: func(w io.Writer) error { return table.WriteBook(w, spec, title, rows) }}
 }
 
 func (p *pages) exportLedger(r *ui.Request) (ui.Answer, error) {
@@ -60,7 +50,7 @@ func (p *pages) exportLedger(r *ui.Request) (ui.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := masksFor(r)
+	m := masksFor(r, "training-ledger")
 	var rows [][]any
 	for _, a := range d.Lines {
 		t := a.Teacher
@@ -80,7 +70,7 @@ func (p *pages) exportRecords(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	f, chosen := choose(r, all)
-	m := masksFor(r)
+	m := masksFor(r, "training")
 	var rows [][]any
 	for _, t := range chosen {
 		rows = append(rows, recordRow(book, t, m))
@@ -114,7 +104,7 @@ func (p *pages) exportTeacher(r *ui.Request) (ui.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := masksFor(r)
+	m := masksFor(r, "training-teacher")
 	var rows [][]any
 	for _, e := range slices.Concat(s.Now, s.Before) {
 		certificate := ""

@@ -134,6 +134,7 @@ func (s *Site) parse(lang text.Lang) (*template.Template, error) {
 		"field": fieldIn(lang),
 		"asset": s.link,
 		"add":   func(a, b int) int { return a + b },
+		"take":  take,
 	})
 	t, err := t.ParseFS(files, "*.html")
 	if err != nil {
@@ -205,7 +206,7 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request, quiet bool) *Requ
 		take = s.sessions.peek
 	}
 	id, session := take(w, r, now)
-	q := &Request{Request: r, Lang: text.Default(), Now: now, Today: s.d.Today(), session: &session, id: id, token: s.sessions.token(id)}
+	q := &Request{Request: r, Lang: text.Default(), Now: now, Today: s.d.Today(), session: &session, id: id, token: s.sessions.token(id), log: s.d.Log}
 	if c, err := r.Cookie(largeCookie); err == nil {
 		q.large = c.Value == "1"
 	}

@@ -75,6 +75,7 @@ type Request struct {
 	id      string // of the session
 	token   string // that its forms carry
 	large   bool   // large type
+	log     *slog.Logger
 }
 
 // File is one that somebody chose in a form.

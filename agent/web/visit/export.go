@@ -2,7 +2,6 @@ package visit
 
 import (
 	"io"
-	"iter"
 	"strings"
 
 	"shangu/agent/roster"
@@ -38,20 +37,15 @@ func (p *pages) export(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	f, chosen := p.chosen(r, book, all)
-	name := schema.MaskName
-	if r.May(ui.Leader) && r.URL.Query().Get("names") == "1" {
-		name = func(s string) string { return s }
-	}
-	rows := func(yield func([]any, error) bool) {
-		for _, v := range chosen {
-			if !yield(p.row(book, v, name), nil) {
-				return
-			}
-		}
+	open, _ := r.Open("visits") // who may not have names gets the table without
+	_, name := schema.Masks(open)
+	var rows [][]any
+	for _, v := range chosen {
+		rows = append(rows, p.row(book, v, name))
 	}
 	title := text.New("visit.export_title", "school", book.Name, "year", f.Value("year"), "month", f.Value("month"))
 	return ui.Download{Name: "visits.xlsx", Type: ui.TypeXLSX, Write: func(w io.Writer) error {
-		return table.Write(w, table.XLSX, workbook, title.In(text.ZH), iter.Seq2[[]any, error](rows))
+		return table.WriteBook(w, workbook, title.In(text.ZH), rows)
 	}}, nil
 }
 

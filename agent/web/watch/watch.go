@@ -92,11 +92,7 @@ func (p *pages) overview(r *ui.Request) (ui.Answer, error) {
 	if len(v.Checks) > 0 {
 		for _, c := range v.Checks[0].Clusters {
 			a := alarm{Date: v.Checks[0].Date, Text: c.Say(book, limits)}
-			who := c.On
-			if !c.ByDay {
-				who = c.Run
-			}
-			for _, id := range who {
+			for _, id := range c.Who() {
 				if pupil := book.Pupil(id); pupil != nil {
 					a.Names = append(a.Names, pupil.Name)
 				}
