@@ -23,9 +23,9 @@ func (o Options) txnBytes() int { return int(o.memTable * 3 / 32) }
 func (o Options) txnKeys() int  { return int(o.memTable >> 11) }
 
 // dbOptions are small: the whole agent is to live in 35 MB. Nothing is synced,
-// for all of it can be rebuilt. Blocks are checked as they are read, and load
-// reads all: the mode in which Badger itself checks whole tables takes the
-// process down when a block is bad.
+// for all of it can be rebuilt. All blocks are checked before it is opened
+// (disk.CheckTables), and each as it is read: the mode in which Badger itself
+// checks whole tables takes the process down when a block is bad.
 func dbOptions(dir string, opts Options) badger.Options {
 	o := badger.DefaultOptions(dir).
 		WithSyncWrites(false).
@@ -116,7 +116,7 @@ func openDB(o Options, dir string, deaths int) (db *badger.DB, damage, err error
 	if deaths >= maxDeaths {
 		damage = fmt.Errorf("the program died %d times in opening the documents", deaths)
 	} else {
-		damage = disk.CheckTables(dir)
+		damage = disk.CheckTables(dir, dbOptions(dir, o).EncryptionKey, true)
 	}
 	if damage == nil {
 		var sealed bool

@@ -188,7 +188,8 @@ const damaged = "damaged"
 // openSound opens the database in dir, or an empty one in its place when it is
 // damaged and may be rebuilt.
 func openSound(dir string, o Options) (_ *badger.DB, _ progress, damage, _ error) {
-	damage = disk.CheckTables(dir)
+	// Opened, it is asked for all blocks.
+	damage = disk.CheckTables(dir, badgerOptions(dir, o).EncryptionKey, false)
 	if damage == nil && !o.Key.IsZero() {
 		damage = disk.SealTables(dir, func(dir string, sealed bool) (*badger.DB, error) {
 			with := o

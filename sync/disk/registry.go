@@ -71,6 +71,18 @@ func checkRegistry(dir string, tables map[uint64]badger.TableManifest) error {
 	return nil
 }
 
+// openRegistry reads the keys that tables are sealed with.
+func openRegistry(dir string, key []byte) (*badger.KeyRegistry, error) {
+	plain, err := PlainTables(dir)
+	if err != nil {
+		return nil, err
+	}
+	if plain {
+		key = nil // of before there was one
+	}
+	return badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: dir, ReadOnly: true, EncryptionKey: key})
+}
+
 // logKey is the number of the key that a log of Badger's is sealed with, which
 // it begins with.
 func logKey(name string) (uint64, error) {
