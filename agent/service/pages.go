@@ -72,7 +72,7 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 			day.Area(desk, book, watching),
 			network.Area(net),
 			leavepages.Area(leaves, book, a.store.NewID),
-			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a, a.o.Log),
+			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a),
 			imports.Area(a.store, a),
 			visitpages.Area(visits, book),
 			trainingpages.Area(training.NewDesk(a.store, a, visits, book), book),

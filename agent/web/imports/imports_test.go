@@ -20,7 +20,7 @@ import (
 func open(t *testing.T) *webtest.School {
 	s := webtest.New(t)
 	s.Staff()
-	s.Serve(roster.Area(s.Book, transfer.NewDesk(s.Store, s.Store, s.Book), s.Store, nil, nil), imports.Area(s.Store, s.Store))
+	s.Serve(roster.Area(s.Book, transfer.NewDesk(s.Store, s.Store, s.Book), s.Store, nil), imports.Area(s.Store, s.Store))
 	s.SignIn(account.Clerk)
 	s.Get("/import")
 	return s

@@ -4,7 +4,7 @@
 //
 // Addresses name pupils and classes by keys that tell nobody anything, and a search
 // goes in the body of a form. What only some may see of a pupil stands on a page of
-// its own, and opening it is noted in the log. It imports agent/roster,
+// its own, and opening it is written down. It imports agent/roster,
 // agent/transfer, agent/intake for tables, and agent/web/ui.
 package roster
 
@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"log/slog"
 
 	"shangu/agent/intake"
 	school "shangu/agent/roster"
@@ -43,8 +42,8 @@ type Tables interface {
 }
 
 // Area returns the pages.
-func Area(book *school.Book, desk *transfer.Desk, docs Documents, tables Tables, log *slog.Logger) ui.Area {
-	p := &pages{book, desk, docs, tables, log}
+func Area(book *school.Book, desk *transfer.Desk, docs Documents, tables Tables) ui.Area {
+	p := &pages{book, desk, docs, tables}
 	return ui.Area{Name: "roster", Files: files, Funcs: template.FuncMap{
 		"reason": reason, "sex": sex, "classname": className, "classyear": classYear,
 	}, Routes: []ui.Route{
@@ -55,7 +54,7 @@ func Area(book *school.Book, desk *transfer.Desk, docs Documents, tables Tables,
 		{Pattern: "POST /roster/pupil/{pupil}/move", Who: ui.Recorder, Do: p.move},
 		{Pattern: "POST /roster/pupil/{pupil}/out", Who: ui.Recorder, Do: p.out},
 		{Pattern: "POST /roster/pupil/{pupil}/undo", Who: ui.Recorder, Do: p.undo},
-		{Pattern: "GET /roster/pupil/{pupil}/more", Who: ui.Leader, Guarded: true, Do: p.more},
+		{Pattern: "GET /roster/pupil/{pupil}/more", Who: ui.Leader, Guarded: "pupil", Do: p.more},
 		{Pattern: "POST /roster/pupil/{pupil}/more", Who: ui.Leader, Do: p.correctMore},
 		{Pattern: "GET /roster/new", Who: ui.Recorder, Do: p.enter},
 		{Pattern: "POST /roster/new", Who: ui.Recorder, Do: p.entered},
@@ -71,7 +70,6 @@ type pages struct {
 	desk   *transfer.Desk
 	docs   Documents
 	tables Tables
-	log    *slog.Logger
 }
 
 // reason names a change of enrolment; "" for none.
@@ -272,7 +270,9 @@ func (p *pages) oneRoster(r *ui.Request) (ui.Answer, error) {
 	if r.FormValue("v") == string(intake.One12) {
 		v = intake.One12
 	}
-	p.log.Info("the roster was exported as OneRoster", "account", r.Name(), "on", on.String())
+	if err := r.Note("oneroster"); err != nil {
+		return nil, err
+	}
 	return ui.Download{Name: "oneroster-" + on.String() + ".zip", Type: "application/zip", Write: func(w io.Writer) error {
 		return p.tables.OneRoster(r.Context(), w, v, on)
 	}}, nil

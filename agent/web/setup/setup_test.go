@@ -41,7 +41,7 @@ func (d *district) EnrolBy(_ context.Context, pack []byte) error {
 
 func open(t *testing.T) (*webtest.School, *district) {
 	s, d := webtest.New(t), &district{}
-	s.Serve(setup.Area(d, s.Book), roster.Area(s.Book, nil, s.Store, nil, nil), imports.Area(s.Store, s.Store))
+	s.Serve(setup.Area(d, s.Book), roster.Area(s.Book, nil, s.Store, nil), imports.Area(s.Store, s.Store))
 	return s, d
 }
 

@@ -206,7 +206,7 @@ func (s *Site) request(w http.ResponseWriter, r *http.Request, quiet bool) *Requ
 		take = s.sessions.peek
 	}
 	id, session := take(w, r, now)
-	q := &Request{Request: r, Lang: text.Default(), Now: now, Today: s.d.Today(), session: &session, id: id, token: s.sessions.token(id), log: s.d.Log}
+	q := &Request{Request: r, Lang: text.Default(), Now: now, Today: s.d.Today(), session: &session, id: id, token: s.sessions.token(id), note: s.d.Note}
 	if c, err := r.Cookie(largeCookie); err == nil {
 		q.large = c.Value == "1"
 	}
@@ -241,8 +241,11 @@ func (s *Site) serve(route Route, w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if route.Guarded {
-		s.d.Log.Info("guarded fields were opened", "account", q.Name(), "page", q.URL.Path, "remote", q.Remote())
+	if route.Guarded != "" {
+		if err := q.Note(route.Guarded); err != nil {
+			s.fail(w, q, err, http.StatusConflict)
+			return
+		}
 	}
 	a, err := route.Do(q)
 	if err != nil {

@@ -31,8 +31,8 @@ func take(v *View, kind string, kv ...any) (Take, error) {
 	return t, nil
 }
 
-// Open reports whether a table was asked for with names, and writes down who had
-// them. Who may not have them is refused.
+// Open reports whether a table was asked for with names, and writes down who has
+// them. Who may not have them is refused, and nobody has what cannot be written down.
 func (r *Request) Open(table string) (bool, error) {
 	if r.URL.Query().Get("names") != "1" {
 		return false, nil
@@ -40,6 +40,18 @@ func (r *Request) Open(table string) (bool, error) {
 	if !r.May(Leader) {
 		return false, text.New("page.not_yours")
 	}
-	r.log.Info("a table was exported with names", "account", r.Name(), "table", table)
-	return true, nil
+	err := r.Note(table)
+	return err == nil, err
+}
+
+// Note writes down that something which few may see is about to be shown; see
+// Deps.Note. On an error it must not be.
+func (r *Request) Note(what string) error {
+	if r.note == nil {
+		return nil
+	}
+	if err := r.note(r, what); err != nil {
+		return text.Wrap(err, "looks.not_kept")
+	}
+	return nil
 }

@@ -55,8 +55,9 @@ type Route struct {
 	Who     Who
 	Upload  int64 // bytes of a file that may come with the form; 0: none may
 	Do      func(*Request) (Answer, error)
-	// Guarded shows what only some may see of a pupil: who opened it is written down.
-	Guarded bool
+	// Guarded shows what only some may see of a pupil, and names it: who opened it is
+	// written down first; see Deps.Note.
+	Guarded string
 	// Quiet is asked for by a page's script in its own time: it is no sign of
 	// somebody being there, keeps no session awake and begins none.
 	Quiet bool
@@ -75,7 +76,7 @@ type Request struct {
 	id      string // of the session
 	token   string // that its forms carry
 	large   bool   // large type
-	log     *slog.Logger
+	note    func(r *Request, what string) error // Deps.Note
 }
 
 // File is one that somebody chose in a form.
@@ -180,6 +181,9 @@ type Deps struct {
 	Idle     time.Duration // after which a session locks; DefaultIdle if 0
 	Menu     []Entry
 	Areas    []Area
+	// Note keeps who sees what few may see, before it is shown; nil where nothing is
+	// kept. what is a route's Guarded, or the table that names were asked for in.
+	Note func(r *Request, what string) error
 	// Light says on every page how the records stand; nil: no page does. It must
 	// be cheap.
 	Light func(text.Lang) Light

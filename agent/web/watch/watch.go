@@ -31,7 +31,7 @@ func Area(desk *watch.Desk, book *roster.Book) ui.Area {
 		{Pattern: "GET /watch/new", Who: ui.Recorder, Do: p.classes},
 		{Pattern: "GET /watch/new/{class}", Who: ui.Recorder, Do: p.byHand},
 		{Pattern: "POST /watch/new/{class}", Who: ui.Recorder, Do: p.openByHand},
-		{Pattern: "GET /watch/case/{pupil}/{opened}", Who: ui.Recorder, Guarded: true, Do: p.show},
+		{Pattern: "GET /watch/case/{pupil}/{opened}", Who: ui.Recorder, Guarded: "case", Do: p.show},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/step", Who: ui.Recorder, Do: p.step},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/void", Who: ui.Recorder, Do: p.void},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/close", Who: ui.Recorder, Do: p.close},

@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,8 +60,8 @@ func TestACaseOnPages(t *testing.T) {
 	page := s.Get("/watch").Is(200, "周一&lt;b&gt;", "零报告").Lacks(pupil(3))
 	at := s.Post("/watch/open", "pupil", page.Value("pupil"), "rule", "4").Is(303).Location
 	s.Get(at).Is(200, "去向待查", "还没有记录")
-	if !strings.Contains(s.Log.String(), "account=clerk") {
-		t.Errorf("nobody knows who looked: %s", &s.Log)
+	if want := []string{"clerk case " + at}; !slices.Equal(s.Noted, want) {
+		t.Errorf("who looked: %q, want %q", s.Noted, want)
 	}
 	s.Post(at+"/step", "kind", "1", "date", "2026-10-13", "by", "王", "result", "无人接听").Is(422, "不能晚于今天", "无人接听")
 	s.Post(at+"/step", "kind", "1", "date", "2026-10-12", "by", "王", "result", " ").Is(422, "请填写这一项")

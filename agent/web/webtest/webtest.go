@@ -42,6 +42,7 @@ type School struct {
 	Book     *roster.Book
 	Accounts *account.Book
 	Log      bytes.Buffer
+	Noted    []string // what few may see and was shown: account, what and path
 	by       map[account.Role]string // ids of the accounts
 	srv      *httptest.Server
 	browser  *http.Client
@@ -121,6 +122,10 @@ func (s *School) Serve(areas ...ui.Area) {
 	site, err := ui.New(ui.Deps{
 		Accounts: s.Accounts, Secret: bytes.Repeat([]byte{7}, 32), Log: slog.New(slog.NewTextHandler(&s.Log, nil)),
 		Now: func() time.Time { return s.Now }, Today: func() schema.Date { return schema.DateAt(s.Now) },
+		Note: func(r *ui.Request, what string) error {
+			s.Noted = append(s.Noted, r.Name()+" "+what+" "+r.URL.Path)
+			return nil
+		},
 		Areas: append([]ui.Area{sign.Area(s.Accounts)}, areas...),
 	})
 	if err != nil {
