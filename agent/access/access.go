@@ -3,7 +3,7 @@
 // shown, and is never changed.
 //
 // Events lie in small sealed files of one directory, apart from the records: they stay
-// on this computer. The package knows no page; it imports sync/seal.
+// on this computer. The package knows no page; it imports schema and sync/seal.
 package access
 
 import (
@@ -22,10 +22,11 @@ import (
 
 // Event is one look.
 type Event struct {
-	At      int64  `json:"at"`      // unix seconds
-	Account string `json:"account"` // its name as it was then
-	What    string `json:"what"`    // which sort of thing, as whoever notes it calls it
-	Whose   string `json:"whose,omitempty"`
+	At      int64  `json:"at"`               // unix seconds
+	Account string `json:"account"`          // its name as it was then
+	What    string `json:"what"`             // which sort of thing, as whoever notes it calls it
+	Whose   string `json:"whose,omitempty"`  // a pupil's id
+	Name    string `json:"name,omitempty"`   // the pupil's, as it was then
 	Remote  bool   `json:"remote,omitempty"` // from another computer of the school
 }
 

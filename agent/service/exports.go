@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 
+	"shangu/agent/access"
 	"shangu/agent/account"
 	"shangu/agent/card"
 	"shangu/agent/intake"
@@ -29,6 +30,7 @@ type exports struct {
 	cards    *card.Desk
 	papers   *papers
 	accounts *account.Book
+	access   *access.Log
 	today    func() schema.Date
 }
 
@@ -64,6 +66,8 @@ func (e exports) Table(ctx context.Context, w io.Writer, kind string, on schema.
 		return e.papers.writeReceipts(w, on, open)
 	case "accounts":
 		return e.accounts.Write(w, open)
+	case "access":
+		return e.access.Write(w, open)
 	case "classes", "enrolments", "agreements":
 		return e.roster(w, kind, on, open)
 	}

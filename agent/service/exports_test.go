@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"shangu/agent/access"
 	"shangu/agent/attend"
 	"shangu/agent/card"
 	"shangu/agent/leave"
@@ -22,6 +23,7 @@ import (
 	"shangu/schema/text"
 	"shangu/sync/change"
 	"shangu/sync/frame"
+	"shangu/sync/seal"
 	"shangu/sync/session"
 )
 
@@ -86,7 +88,7 @@ func (a *Agent) tables(t *testing.T) exports {
 	book, days := roster.NewBook(a.store, []byte("sixteen bytes at least")), attend.NewBook(a.store)
 	leaves := leave.NewDesk(a.store, a, book, a.today)
 	return exports{
-		store: a.store, book: book, leave: leaves, watch: watch.NewDesk(a.store, a, book, days), register: register.NewDesk(a.store, a, book, days),
+		store: a.store, book: book, leave: leaves, access: access.New(t.TempDir(), seal.Files{}), watch: watch.NewDesk(a.store, a, book, days), register: register.NewDesk(a.store, a, book, days),
 		rolls: roll.NewDesk(roll.Parts{Store: a.store, Saver: a, Roster: book, Days: days, Leaves: leaves, Today: a.today}),
 		cards: card.NewDesk(a.store, a, book), papers: &papers{a, book}, accounts: accounts, today: a.today,
 	}

@@ -33,6 +33,7 @@ var lists = map[string][]string{
 		"no: ways to look at a file", "no: lines of a file that is not stored",
 	},
 	"leave/list.html":       {"leave"},
+	"looks/looks.html":      {"access"},
 	"report/exports.html":   {"no: the tables themselves"},
 	"network/lan.html":      {"no: addresses to type into a telephone"},
 	"report/month.html":     {"GET /reports/{month}/xlsx", "GET /reports/{month}/xlsx", "GET /reports/{month}/xlsx", "changes", "changes"},

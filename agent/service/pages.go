@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 
+	"shangu/agent/access"
 	"shangu/agent/attend"
 	"shangu/agent/card"
 	"shangu/agent/leave"
@@ -20,6 +21,7 @@ import (
 	"shangu/agent/web/front"
 	"shangu/agent/web/imports"
 	leavepages "shangu/agent/web/leave"
+	"shangu/agent/web/looks"
 	"shangu/agent/web/network"
 	reportpages "shangu/agent/web/report"
 	rosterpages "shangu/agent/web/roster"
@@ -50,6 +52,7 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 	watching := watch.NewDesk(a.store, a, book, days)
 	registers := register.NewDesk(a.store, a, book, days)
 	cards, kept := card.NewDesk(a.store, a, book), &papers{a, book}
+	looked := access.New(a.path(accessDir), a.files)
 	site, err := ui.New(ui.Deps{
 		Accounts: accounts, Secret: secret, Log: a.o.Log, Now: a.now, Today: a.today,
 		Menu: []ui.Entry{
@@ -62,6 +65,7 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 			front.Entry(s.conflicts),
 			{ID: "settings", Path: "/settings", Text: "accounts.menu", Who: ui.Signed},
 		},
+		Note:  note(looked, book),
 		Light: s.light,
 		Areas: []ui.Area{
 			front.Area(front.Deps{Source: s, Cards: cards, Papers: kept, Sticks: sticks{a}}),
@@ -71,19 +75,41 @@ func (a *Agent) pages(s *source, net network.Network) (http.Handler, error) {
 			sheet.Area(desk, book, watching),
 			day.Area(desk, book, watching),
 			network.Area(net),
+			looks.Area(looked),
 			leavepages.Area(leaves, book, a.store.NewID),
 			rosterpages.Area(book, transfer.NewDesk(a.store, a, book), a.store, a),
 			imports.Area(a.store, a),
 			visitpages.Area(visits, book),
 			trainingpages.Area(training.NewDesk(a.store, a, visits, book), book),
 			watchpages.Area(watching, book),
-			reportpages.Area(registers, book, exports{a.store, book, desk, watching, leaves, registers, cards, kept, accounts, a.today}),
+			reportpages.Area(registers, book, exports{a.store, book, desk, watching, leaves, registers, cards, kept, accounts, looked, a.today}),
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	return site.Handler(), nil
+}
+
+// accessDir holds who has seen what few may see.
+const accessDir = "access"
+
+// note keeps in l who sees what, and of which pupil a page is that names one.
+func note(l *access.Log, book *roster.Book) func(*ui.Request, string) error {
+	return func(q *ui.Request, what string) error {
+		e := access.Event{At: q.Now.Unix(), Account: q.Name(), What: what, Remote: q.Remote()}
+		if key := q.PathValue("pupil"); key != "" {
+			r, err := book.Open()
+			if err != nil {
+				return err
+			}
+			e.Whose = r.ByKey(key)
+			if p := r.Pupil(e.Whose); p != nil {
+				e.Name = p.Name
+			}
+		}
+		return l.Note(e)
+	}
 }
 
 // metaPages names what sessions of pages and addresses in them are made with. A store

@@ -75,6 +75,13 @@ func TestRosterPages(t *testing.T) {
 	}
 	d.Go(pupil + "/more")
 	d.Check("roster-more")
+	// The look was written down before the page was shown.
+	d.Go("/settings")
+	d.Follow("[href='/settings/access']")
+	if d.Text(".list tbody th") != "王老师" || !d.Says("学生的受限资料") {
+		t.Errorf("nobody knows who looked: %s", d.where())
+	}
+	d.Check("access")
 
 	d.Go("/roster/new")
 	d.Check("roster-new")

@@ -53,11 +53,12 @@ type pages struct {
 // menu is what the first page of the settings shows.
 type menu struct {
 	Manages bool
+	Leads   bool
 	Todo    bool // something is left to set up
 }
 
 func (p *pages) settings(r *ui.Request) (ui.Answer, error) {
-	v := menu{Manages: r.May(ui.Manager)}
+	v := menu{Manages: r.May(ui.Manager), Leads: r.May(ui.Leader)}
 	v.Todo = v.Manages && p.todo()
 	return ui.Show{Template: "accounts/settings", Title: r.Say("accounts.settings"), Active: "settings", Data: v}, nil
 }

@@ -35,7 +35,7 @@ var Kinds = []Kind{
 	{"findings", Whole, ui.Recorder}, {"cases", Whole, ui.Recorder}, {"steps", Whole, ui.Recorder}, {"watched", Whole, ui.Recorder}, {"sickness", Whole, ui.Recorder},
 	{"reports", Whole, ui.Recorder}, {"changes", Month, ui.Recorder},
 	{"receipts", Day, ui.Recorder}, {"conflicts", Whole, ui.Recorder}, {"quarantine", Whole, ui.Recorder},
-	{"accounts", Whole, ui.Manager},
+	{"accounts", Whole, ui.Manager}, {"access", Whole, ui.Leader},
 }
 
 type exportRow struct {

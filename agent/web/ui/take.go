@@ -51,7 +51,7 @@ func (r *Request) Note(what string) error {
 		return nil
 	}
 	if err := r.note(r, what); err != nil {
-		return text.Wrap(err, "looks.not_kept")
+		return text.Wrap(err, "access.not_kept")
 	}
 	return nil
 }

@@ -73,9 +73,9 @@ type Request struct {
 	File    *File // that came with the form, nil if none
 
 	session *session
-	id      string // of the session
-	token   string // that its forms carry
-	large   bool   // large type
+	id      string                              // of the session
+	token   string                              // that its forms carry
+	large   bool                                // large type
 	note    func(r *Request, what string) error // Deps.Note
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -36,6 +37,8 @@ type site struct {
 	accounts *account.Book
 	srv      *httptest.Server
 	saved    []string
+	noted    []string // what few may see, as it was written down
+	full     bool     // nothing more can be written down
 }
 
 func newSite(t *testing.T) *site {
@@ -57,6 +60,13 @@ func (s *site) start() {
 	frame, err := ui.New(ui.Deps{
 		Accounts: s.accounts, Secret: bytes.Repeat([]byte{7}, 32), Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return s.now }, Today: func() schema.Date { return schema.DateAt(s.now) },
+		Note: func(r *ui.Request, what string) error {
+			if s.full {
+				return errors.New("no room")
+			}
+			s.noted = append(s.noted, r.Name()+" "+what)
+			return nil
+		},
 		Menu: []ui.Entry{{ID: "note", Path: "/note", Text: "sign.name", Who: ui.Recorder}},
 		Areas: []ui.Area{sign.Area(s.accounts), {Name: "note", Files: page, Routes: []ui.Route{
 			{Pattern: "GET /note", Who: ui.Recorder, Do: func(r *ui.Request) (ui.Answer, error) {
@@ -73,6 +83,11 @@ func (s *site) start() {
 				return ui.Download{Name: "表 1.xlsx", Type: ui.TypeXLSX, Write: func(w io.Writer) error { _, err := io.WriteString(w, "PK"); return err }}, nil
 			}},
 			{Pattern: "GET /poll", Who: ui.Signed, Quiet: true, Do: func(*ui.Request) (ui.Answer, error) { return ui.Reply{}, nil }},
+			{Pattern: "GET /secret", Who: ui.Leader, Guarded: "secret", Do: func(*ui.Request) (ui.Answer, error) { return ui.Reply{Value: "whose"}, nil }},
+			{Pattern: "GET /names", Who: ui.Recorder, Do: func(r *ui.Request) (ui.Answer, error) {
+				open, err := r.Open("list")
+				return ui.Reply{Value: open}, err
+			}},
 			{Pattern: "GET /fails", Who: ui.Signed, Do: func(*ui.Request) (ui.Answer, error) { return nil, errors.New("inside") }},
 			{Pattern: "GET /half", Who: ui.Signed, Do: func(*ui.Request) (ui.Answer, error) {
 				return ui.Download{Name: "x", Type: ui.TypeXLSX, Write: func(w io.Writer) error { io.WriteString(w, "half"); return text.New("page.none") }}, nil
@@ -318,6 +333,42 @@ func TestRoles(t *testing.T) {
 		if got := [2]int{note, file}; got != want {
 			t.Errorf("%s: %v, want %v", role, got, want)
 		}
+	}
+}
+
+// What few may see is shown once it is written down who sees it; to nobody else, and
+// not where that cannot be written down.
+func TestWhoLooksIsWrittenDownFirst(t *testing.T) {
+	s := newSite(t)
+	p := s.begin()
+	for path, want := range map[string]string{"/secret": "whose", "/names?names=1": "true", "/names": "false"} {
+		if code, body := p.get(path); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+	slices.Sort(s.noted)
+	if want := []string{"王 list", "王 secret"}; !slices.Equal(s.noted, want) {
+		t.Errorf("written down: %q, want %q", s.noted, want)
+	}
+	s.full = true
+	for _, path := range []string{"/secret", "/names?names=1"} {
+		if code, body := p.get(path); code == http.StatusOK || strings.Contains(body, "whose") || strings.Contains(body, "true") || !strings.Contains(body, "没能记下谁在查看") {
+			t.Errorf("%s with a full disk: %d %s", path, code, body)
+		}
+	}
+	clerk, err := s.accounts.Make("李", account.Clerk, "3691")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.full = false
+	p.post(ui.SignPath, "who", clerk.ID, "pin", "3691")
+	for _, path := range []string{"/secret", "/names?names=1"} {
+		if code, _ := p.get(path); code == http.StatusOK {
+			t.Errorf("a clerk sees %s", path)
+		}
+	}
+	if len(s.noted) != 2 {
+		t.Errorf("written down: %q", s.noted)
 	}
 }
 

@@ -42,7 +42,7 @@ type School struct {
 	Book     *roster.Book
 	Accounts *account.Book
 	Log      bytes.Buffer
-	Noted    []string // what few may see and was shown: account, what and path
+	Noted    []string                // what few may see and was shown: account, what and path
 	by       map[account.Role]string // ids of the accounts
 	srv      *httptest.Server
 	browser  *http.Client
