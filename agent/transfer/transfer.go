@@ -1,5 +1,6 @@
 // Package transfer changes who is in which class: pupils who are new, who move,
-// leave and come back, each from a day on; and it takes the latest of these back.
+// leave and come back, each from a day on; and it takes the latest of these back. What is
+// written down wrong of a pupil, a teacher or a class it puts right.
 //
 // A pupil's places follow one another. Each change touches the last of them alone,
 // so that what was reported of earlier days stays as it was; who has to mend

@@ -104,6 +104,50 @@ func TestRosterPages(t *testing.T) {
 	d.Check("roster-teachers")
 }
 
+// A teacher and a class are put right: a slip is said beside the field and loses nothing;
+// what is listed can be taken away from the page that lists it.
+func TestTeacherAndClassPages(t *testing.T) {
+	t.Parallel()
+	d := open(t, mountainSchool, "roster", "teachers")
+	d.Go("/roster/teachers")
+	name := d.Text(".list tbody a")
+	d.Follow(".list tbody a")
+	at := d.Path()
+	d.Check("roster-teacher")
+	d.reach("[name=subject]")
+	d.Type("[name=subject]", "科学")
+	d.Type("[name=birth]", "十九")
+	d.Submit("main form.card")
+	if !d.Has("#f-birth-wrong") || d.Value("[name=subject]") != "科学" || d.Value("[name=birth]") != "十九" {
+		t.Errorf("a slip lost what was typed: %s", d.where())
+	}
+	d.Check("roster-teacher-wrong")
+	d.Type("[name=birth]", "1985")
+	d.Press("\r")
+	d.See(".take")
+	if d.Path() != "/roster/teachers" || !d.Says("科学") {
+		t.Errorf("put right: %s", d.where())
+	}
+	if !d.Has(`form[action="/exports/teachers"] [name=names]`) {
+		t.Errorf("the list cannot be taken away: %s", d.where())
+	}
+
+	d.Go("/roster")
+	d.Follow(".list tbody a")
+	class := d.Path()
+	d.Click("details summary")
+	d.Choose("[name=head]", Eval[string](d.tab, `Array.from(document.querySelector("[name=head]").options).find(function (o) { return o.text === "`+name+`" }).value`))
+	d.Check("roster-class-correct")
+	d.Submit("details form")
+	if d.Path() != class || !d.Says("班主任 "+name) {
+		t.Errorf("a class teacher: %s", d.where())
+	}
+	d.Go(at)
+	if !d.Has(`.facts a[href="` + class + `"]`) {
+		t.Errorf("the class is not with its teacher: %s", d.where())
+	}
+}
+
 // A table comes in: looked at first, its columns said once, then stored; a file with
 // something wrong says where.
 func TestImportPages(t *testing.T) {

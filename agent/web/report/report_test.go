@@ -140,7 +140,24 @@ func TestExports(t *testing.T) {
 	s.Get("/exports/attendance").Is(409, "请选择月份")
 	s.Get("/exports/roster?names=1").Is(409)
 	s.Get("/exports/secrets").Is(409)
+	// Of a day: today's unless another is asked for.
+	p = s.Get("/exports/fortnight").Is(200, "fortnight 2026-11-02 false")
+	if got := p.Header.Get("Content-Disposition"); got != "attachment; filename=fortnight-2026-11-02.xlsx" {
+		t.Error(got)
+	}
+	s.Get("/exports/fortnight?on=2026-10-12").Is(200, "fortnight 2026-10-12 false")
+	s.Get("/exports/fortnight?on=tomorrow").Is(409, "请选择日期")
+	// Who does not see the list of accounts does not get it as a table.
+	s.Get("/exports").Lacks("/exports/accounts")
+	for _, role := range []account.Role{account.Clerk, account.Head} {
+		s.SignIn(role)
+		s.Get("/exports/accounts").Is(409, "不能做这一步")
+	}
+	s.SignIn(account.Visiting)
+	s.Get("/exports/cases").Is(403)
 	s.SignIn(account.Admin)
+	s.Get("/exports").Is(200, "/exports/accounts")
+	s.Get("/exports/accounts").Is(200, "accounts")
 	s.Get("/exports/roster?names=1").Is(200, "roster", "true")
 }
 

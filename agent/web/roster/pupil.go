@@ -182,7 +182,7 @@ func (p *pages) correct(r *ui.Request) (ui.Answer, error) {
 		schema.PupilBoarder: schema.Bool(f.Value("boarder") == "1"),
 	}
 	if f.OK() {
-		if err := p.desk.Correct(r.Context(), r.Name(), pupil.ID, facts); err != nil {
+		if err := p.desk.Correct(r.Context(), r.Name(), schema.KindPupil, pupil.ID, facts); err != nil {
 			return nil, err
 		}
 		return ui.See(address(book, pupil.ID)), nil
@@ -261,7 +261,7 @@ func (p *pages) correctMore(r *ui.Request) (ui.Answer, error) {
 	for _, g := range guarded {
 		facts[g.Num] = schema.Bool(f.Value(g.Name) == "1")
 	}
-	if err := p.desk.Correct(r.Context(), r.Name(), pupil.ID, facts); err != nil {
+	if err := p.desk.Correct(r.Context(), r.Name(), schema.KindPupil, pupil.ID, facts); err != nil {
 		return nil, err
 	}
 	return ui.See(address(book, pupil.ID)), nil

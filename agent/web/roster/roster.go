@@ -1,6 +1,6 @@
 // Package roster is the pages of who is at the school: the classes of a date and
 // who is in them, a pupil's classes through the years, the teachers; moves between
-// classes, pupils who come and who leave.
+// classes, pupils who come and who leave; and what is put right of any of them.
 //
 // Addresses name pupils and classes by keys that tell nobody anything, and a search
 // goes in the body of a form. What only some may see of a pupil stands on a page of
@@ -27,7 +27,7 @@ import (
 //go:embed *.html *.css
 var files embed.FS
 
-// Documents are where a pupil's own document is read.
+// Documents are where a pupil's or a teacher's own document is read.
 type Documents interface {
 	Doc(scope string, kind schema.Kind, id string) (*change.Doc, error)
 }
@@ -60,6 +60,9 @@ func Area(book *school.Book, desk *transfer.Desk, docs Documents, tables Tables)
 		{Pattern: "POST /roster/new", Who: ui.Recorder, Do: p.entered},
 		{Pattern: "POST /roster/find", Who: ui.Recorder, Do: p.find},
 		{Pattern: "GET /roster/teachers", Who: ui.Recorder, Do: p.teachers},
+		{Pattern: "GET /roster/teacher/{teacher}", Who: ui.Recorder, Do: p.teacher},
+		{Pattern: "POST /roster/teacher/{teacher}", Who: ui.Recorder, Do: p.correctTeacher},
+		{Pattern: "POST /roster/class/{class}", Who: ui.Recorder, Do: p.correctClass},
 		{Pattern: "GET /roster/export", Who: ui.Recorder, Do: p.export},
 		{Pattern: "GET /roster/oneroster", Who: ui.Leader, Do: p.oneRoster},
 	}}
@@ -173,48 +176,6 @@ type row struct {
 	*school.Pupil
 	Key   string
 	Class *school.Class // nil: in none
-}
-
-type list struct {
-	Form  *ui.Form
-	On    schema.Date
-	Past  bool
-	Class *school.Class
-	Key   string
-	Rows  []row
-	Count Count
-	Leads bool
-	Tab   string
-}
-
-func (p *pages) class(r *ui.Request) (ui.Answer, error) {
-	book, err := p.book.Open()
-	if err != nil {
-		return nil, err
-	}
-	c := book.Class(book.ByKey(r.PathValue("class")))
-	if c == nil {
-		return nil, text.New("page.none")
-	}
-	on, f := asOf(r)
-	v := list{Form: f, On: on, Past: on != r.Today, Class: c, Key: book.Key(c.ID), Count: count(book, c, on), Leads: r.May(ui.Leader), Tab: "classes"}
-	for _, pupil := range book.Pupils(c.ID, on) {
-		v.Rows = append(v.Rows, row{Pupil: pupil, Key: book.Key(pupil.ID), Class: c})
-	}
-	return show(r, f, "roster/class", c.Name, v), nil
-}
-
-type teachers struct {
-	Teachers []*school.Teacher
-	Tab      string
-}
-
-func (p *pages) teachers(r *ui.Request) (ui.Answer, error) {
-	book, err := p.book.Open()
-	if err != nil {
-		return nil, err
-	}
-	return ui.Show{Template: "roster/teachers", Title: r.Say("roster.teachers"), Active: "roster", Data: teachers{book.Teachers(), "teachers"}}, nil
 }
 
 // maxFound is how many pupils a search shows.

@@ -138,6 +138,64 @@ func TestWhatIsKeptApart(t *testing.T) {
 	}
 }
 
+// A teacher's facts are put right on a page of their own; a slip keeps what was typed.
+func TestATeacherIsPutRight(t *testing.T) {
+	s := open(t)
+	s.Save(webtest.Edit(schema.KindTeacher, "T1", schema.TeacherName, "王小红", schema.TeacherSubject, "语文", schema.TeacherBirth, 1985, schema.TeacherPost, "在编", schema.TeacherBackbone, true),
+		webtest.Edit(schema.KindTeacher, "T2", schema.TeacherName, "李大山"))
+	s.SignIn(account.Clerk)
+	at := s.Get("/roster/teachers").Is(200, "王小红", "李大山").Link("王小红")
+	if strings.Contains(at, "T1") || strings.Contains(at, url.QueryEscape("王")) {
+		t.Errorf("an address that tells whose it is: %s", at)
+	}
+	s.Get(at).Is(200, `value="王小红"`, `value="语文"`, `value="1985"`, `value="在编"`, "T1")
+	s.Post(at, "name", "", "birth", "85", "subject", "数学<一>", "rank", "一级").Is(422, "请填写这一项", `id="f-birth-wrong"`, `value="数学&lt;一&gt;"`, `value="85"`, `value="一级"`)
+	doc := func() (name, subject, post string, sex int64, mountain, said bool) {
+		d, err := s.Store.Doc("", schema.KindTeacher, "T1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sex, _ = d.Value(schema.TeacherSex).Int()
+		mountain, said = d.Value(schema.TeacherMountain).Bool()
+		return d.Value(schema.TeacherName).Text(), d.Value(schema.TeacherSubject).Text(), d.Value(schema.TeacherPost).Text(), sex, mountain, said
+	}
+	if name, subject, _, _, _, _ := doc(); name != "王小红" || subject != "语文" {
+		t.Errorf("a slip was saved: %s %s", name, subject)
+	}
+	if to := s.Post(at, "name", "王晓红", "sex", "2", "birth", "1985", "subject", "数学", "rank", "一级", "post", "", "backbone", "1").Is(303).Location; to != "/roster/teachers" {
+		t.Error(to)
+	}
+	if name, subject, post, sex, _, said := doc(); name != "王晓红" || subject != "数学" || post != "" || sex != 2 || said {
+		t.Errorf("%s %s %q %d, mountain post said: %v", name, subject, post, sex, said)
+	}
+	s.Get("/roster/teachers").Is(200, "王晓红", "数学", "一级", "骨干教师").Lacks("山区岗位")
+	s.Get("/roster/teacher/0000000000000000").Is(409)
+	s.SignIn(account.Visiting)
+	s.Post(at, "name", "谁").Is(403)
+}
+
+// A class gets its class teacher on its page, and keeps its name.
+func TestAClassIsPutRight(t *testing.T) {
+	s := open(t)
+	s.Save(webtest.Edit(schema.KindTeacher, "T1", schema.TeacherName, "王小红"))
+	s.SignIn(account.Clerk)
+	at := s.Get("/roster").Is(200).Link("一年级（1）班")
+	p := s.Get(at).Is(200, "更正班主任").Lacks("· 班主任")
+	head := p.Value("王小红")
+	s.Post(at, "head", "0123456789abcdef", "grade", "一年级").Is(422, "没有这位教师", "<details class=\"card\" open>")
+	if to := s.Post(at, "head", head, "grade", "一年级", "name", "别的班").Is(303).Location; to != at {
+		t.Error(to)
+	}
+	s.Get(at).Is(200, "班主任 王小红", "<option value=\""+head+"\" selected>", "一年级（1）班")
+	s.Get("/roster").Is(200, "王小红").Lacks("别的班")
+	teacher := s.Get("/roster/teachers").Link("王小红")
+	s.Get(teacher).Is(200, at)
+	s.Post(at, "head", "", "grade", "").Is(303)
+	s.Get(teacher).Is(200).Lacks(at)
+	s.SignIn(account.Visiting)
+	s.Post(at, "head", head).Is(403)
+}
+
 func TestFiles(t *testing.T) {
 	s := open(t)
 	s.SignIn(account.Clerk)

@@ -224,6 +224,9 @@ func TestWhoMay(t *testing.T) {
 	if got := cells("/visits/export?names=1"); !strings.Contains(got, "赵一、钱二") || !strings.Contains(got, "李小红 2.5") || !strings.Contains(got, pact) {
 		t.Errorf("the head's workbook: %s", got)
 	}
+	if !strings.Contains(s.Log.String(), `exported with names" account=head table=visits`) {
+		t.Errorf("nobody wrote down who took the names away: %s", s.Log.String())
+	}
 	p := s.Get("/visits/export?names=1")
 	plan, err := intake.Read(intake.Visits, "visits.xlsx", []byte(p.Body), s.Store, intake.Options{Today: schema.DateAt(s.Now)})
 	if err != nil || plan.Rows != 1 || plan.Same != 1 {
