@@ -56,8 +56,10 @@ func TestReports(t *testing.T) {
 
 	d.Go("/reports/2026-10")
 	d.Check("report-live")
-	Eval[bool](d.tab, `(window.confirm = () => true)() `)
-	d.Submit("form.ask")
+	Eval[bool](d.tab, `(window.confirm = () => false, true)`)
+	d.Click("form[data-ask] button")
+	Eval[bool](d.tab, `(window.confirm = () => true)()`)
+	d.Submit("form[data-ask]")
 	if !d.Has(".digest") {
 		t.Fatalf("not frozen: %s", d.where())
 	}

@@ -36,6 +36,8 @@
         show(live);
       }
     }
+    // Whoever came back to the page meanwhile has asked already.
+    clearTimeout(next);
     next = setTimeout(look, wait);
   }
 

@@ -22,7 +22,19 @@
       for (const b of boxes) b.checked = on;
     });
   }
-  // Whoever picks a class needs no button for it.
+  // Whoever picks a class by hand needs no button for it; by keys, each that is passed
+  // on the way is a change.
   const choose = document.querySelector(".choose select");
-  if (choose) choose.addEventListener("change", () => choose.form.submit());
+  if (choose) {
+    let keys = false;
+    choose.addEventListener("keydown", () => {
+      keys = true;
+    });
+    choose.addEventListener("pointerdown", () => {
+      keys = false;
+    });
+    choose.addEventListener("change", () => {
+      if (!keys) choose.form.submit();
+    });
+  }
 }

@@ -18,7 +18,7 @@ import (
 	"shangu/schema/text"
 )
 
-//go:embed *.html *.css *.js
+//go:embed *.html *.css
 var files embed.FS
 
 // Exports writes tables of what the school keeps; agent/service's Agent.

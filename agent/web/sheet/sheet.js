@@ -525,6 +525,11 @@ if (document.getElementById("roll")) {
   document.addEventListener("click", async (e) => {
     const a = e.target.closest("a[href]");
     if (!a || a.target || e.defaultPrevented || e.ctrlKey || e.shiftKey || !dirty()) return;
+    // Another person at a locked page does not wait for the first one's PIN.
+    if (unlocking) {
+      leaving = true;
+      return;
+    }
     e.preventDefault();
     await save({});
     leaving = true;

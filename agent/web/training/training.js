@@ -6,13 +6,7 @@
   const table = document.getElementById("ledger"), find = document.getElementById("find");
   if (table && find && table.tBodies[0].rows.length >= 12) {
     find.hidden = false;
-    const filter = find.querySelector("input");
-    filter.addEventListener("input", () => {
-      const want = filter.value.trim().toLowerCase();
-      for (const row of table.tBodies[0].rows) {
-        row.hidden = !(row.dataset.find.toLowerCase().startsWith(want) || row.cells[0].textContent.toLowerCase().includes(want));
-      }
-    });
+    sift(find.querySelector("input"), [...table.tBodies[0].rows], (row) => row.cells[0].textContent, () => false);
   }
   const form = document.getElementById("training"), chosen = document.getElementById("chosen");
   if (form && chosen) {

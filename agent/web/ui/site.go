@@ -332,7 +332,7 @@ type frame struct {
 	*View
 	Title, Active string
 	Large         bool
-	Idle          int64 // milliseconds after which the page locks; 0: nobody is signed in
+	Idle          int64 // milliseconds after which the page of an account locks
 	Menu          []Entry
 	Body          template.HTML
 	Styles        []string

@@ -12,9 +12,4 @@
     kind.addEventListener("change", fit);
     fit();
   }
-  const print = document.getElementById("print");
-  if (print) {
-    print.hidden = false;
-    print.addEventListener("click", () => window.print());
-  }
 }

@@ -2,26 +2,42 @@
 // lock that covers a page without losing what was typed.
 "use strict";
 
-// A double click sends a form once.
+// A double click sends a form once. One that only asks, for a list or a file, asks as
+// often as somebody wants; what cannot be taken back is asked for once more.
 document.addEventListener("submit", (e) => {
   const form = e.target;
-  if ("own" in form.dataset) return;
-  if (form.dataset.sent) {
+  if (form.method !== "post" || e.defaultPrevented) return;
+  if (form.dataset.sent || (form.dataset.ask && !confirm(form.dataset.ask))) {
     e.preventDefault();
     return;
   }
   form.dataset.sent = "1";
+  carry(form);
 });
 // Back from another page, a form may be sent again.
 addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
+// Each PIN that is given begins another session with another token. The windows of one
+// account tell each other the newest, so that what one window shows can be sent after
+// the PIN was given in another.
+const account = document.body.dataset.account;
 const tokenTag = document.querySelector("meta[name=token]");
+const tokenKey = `token ${account}`;
+const renew = (token) => {
+  tokenTag.content = token;
+  if (account) localStorage.setItem(tokenKey, token);
+};
+const token = () => (account && localStorage.getItem(tokenKey)) || tokenTag.content;
+const carry = (form) => {
+  for (const i of form.querySelectorAll("input[name=token]")) i.value = token();
+};
+renew(tokenTag.content);
 
 // ask posts to the agent, or reads from it where body is undefined.
 async function ask(path, body) {
-  const options = { credentials: "same-origin", headers: { "Shangu-Token": tokenTag.content } };
+  const options = { credentials: "same-origin", headers: { "Shangu-Token": token() } };
   if (body !== undefined) {
     options.method = "POST";
     options.headers["Content-Type"] = "application/json";
@@ -67,10 +83,12 @@ async function poll(path) {
   }
 }
 
-// unlocked covers the page and resolves when the PIN was given.
+// unlocked covers the page and resolves when the PIN was given, here or in another
+// window.
 let unlocking = null;
 function unlocked() {
   if (unlocking) return unlocking;
+  clearTimeout(locking);
   const box = document.getElementById("locked");
   const pin = document.getElementById("locked-pin"), wrong = document.getElementById("locked-wrong");
   const form = box.querySelector("form");
@@ -100,18 +118,26 @@ function unlocked() {
         pin.focus();
         return;
       }
+      renew(r.answer.token);
+      uncover();
+    };
+    const elsewhere = (e) => {
+      if (e.key === tokenKey && e.newValue) uncover();
+    };
+    const uncover = () => {
       say("");
       document.body.classList.remove("covered");
-      tokenTag.content = r.answer.token;
-      for (const i of document.querySelectorAll("input[name=token]")) i.value = r.answer.token;
       form.removeEventListener("submit", enter);
       box.removeEventListener("cancel", stay);
+      removeEventListener("storage", elsewhere);
       box.close();
       unlocking = null;
+      touched();
       resolve();
     };
     form.addEventListener("submit", enter);
     box.addEventListener("cancel", stay);
+    addEventListener("storage", elsewhere);
     document.body.classList.add("covered");
     box.showModal();
     pin.focus();
@@ -119,25 +145,42 @@ function unlocked() {
   return unlocking;
 }
 
-// A page that lies untouched locks in its place.
-{
-  const idle = Number(document.body.dataset.idle || 0);
-  let timer = 0;
-  const again = () => {
-    clearTimeout(timer);
-    if (idle && !unlocking) timer = setTimeout(lock, idle);
-  };
-  const lock = async () => {
-    try {
-      await ask("/lock", {});
-    } catch (e) {
-      // The agent locks by itself; the page is covered all the same.
+// A page that lies untouched locks in its place, unless another window of the account
+// is in use.
+const idle = Number(document.body.dataset.idle || 0);
+const touchedKey = `touched ${account}`;
+let locking = 0;
+function touched() {
+  clearTimeout(locking);
+  if (!idle || unlocking) return;
+  localStorage.setItem(touchedKey, Date.now());
+  locking = setTimeout(lock, idle);
+}
+async function lock() {
+  const left = Number(localStorage.getItem(touchedKey)) + idle - Date.now();
+  if (left > 0 && left <= idle) {
+    locking = setTimeout(lock, left);
+    return;
+  }
+  try {
+    await ask("/lock", {});
+  } catch (e) {
+    // The agent locks by itself; the page is covered all the same.
+  }
+  unlocked();
+}
+for (const what of ["keydown", "pointerdown", "input"]) addEventListener(what, touched, { passive: true });
+touched();
+
+// sift shows of items those that what is typed into a field finds, by name or by
+// initials in pinyin, and those that stay.
+function sift(field, items, name, stays) {
+  field.addEventListener("input", () => {
+    const want = field.value.trim().toLowerCase();
+    for (const i of items) {
+      i.hidden = !(stays(i) || i.dataset.find.toLowerCase().startsWith(want) || name(i).toLowerCase().includes(want));
     }
-    await unlocked();
-    again();
-  };
-  for (const what of ["keydown", "pointerdown", "input"]) addEventListener(what, again, { passive: true });
-  again();
+  });
 }
 
 // Long lists of choices can be filtered by name or by initials in pinyin.
@@ -156,17 +199,12 @@ for (const list of document.querySelectorAll(".picks")) {
   }
   if (items.length < 12) continue;
   filter.hidden = false;
-  filter.addEventListener("input", () => {
-    const want = filter.value.trim().toLowerCase();
-    for (const li of items) {
-      const box = li.querySelector("input");
-      li.hidden = !(box.checked || li.dataset.find.toLowerCase().startsWith(want) || li.textContent.toLowerCase().includes(want));
-    }
-  });
+  sift(filter, items, (li) => li.textContent, (li) => li.querySelector("input").checked);
   // Enter in the filter ticks the first that is left, and does not send the form.
   filter.addEventListener("keydown", (e) => {
     if (e.key !== "Enter" || e.isComposing) return;
     e.preventDefault();
+    if (!filter.value.trim()) return;
     const first = items.find((li) => !li.hidden && !li.querySelector("input").checked);
     if (!first) return;
     first.querySelector("input").click();
@@ -174,10 +212,13 @@ for (const list of document.querySelectorAll(".picks")) {
     filter.dispatchEvent(new Event("input"));
   });
 }
-// Where a field is wrong, the cursor goes there.
+// Where a field is wrong, the cursor goes there; in a list of choices, to its first.
 {
-  const wrong = document.querySelector("main [aria-invalid=true]");
-  if (wrong) wrong.focus();
+  const wrong = document.querySelector("main [aria-invalid=true], main .picks > .wrong");
+  if (wrong) (wrong.matches(".wrong") ? wrong.parentElement.querySelector("input:not([hidden])") : wrong).focus();
 }
-// Buttons that print the page.
-for (const b of document.querySelectorAll("[data-print]")) b.addEventListener("click", () => print());
+// Buttons that print the page; without a script the browser's own menu does it.
+for (const b of document.querySelectorAll("[data-print]")) {
+  b.hidden = false;
+  b.addEventListener("click", () => print());
+}
