@@ -33,6 +33,7 @@ func (b *tab) Check(name string) {
 	for i, size := range sizes {
 		b.do("resize", chromedp.EmulateViewport(size[0], size[1]))
 		b.dark(i == 1)
+		b.Wait(litInSight)
 		if wide := Eval[int64](b, `document.documentElement.scrollWidth`); wide > size[0] {
 			b.t.Errorf("%s: %d wide on a screen of %d: %s", name, wide, size[0], Eval[string](b, sticksOut))
 		}
@@ -55,6 +56,9 @@ const weight = `[...performance.getEntriesByType("navigation"), ...performance.g
 
 const violations = `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], resultTypes: ["violations"] }).then(r =>
 	r.violations.map(v => v.id + ": " + v.help + " - " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + (n.any[0] ? n.any[0].message : "")).join(" | ")))`
+
+// litInSight: the menu's entry of this page, where there is one, is not scrolled away.
+const litInSight = `[...document.querySelectorAll(".bar nav [aria-current]")].every(e => e.getBoundingClientRect().left >= 0 && e.getBoundingClientRect().right <= innerWidth)`
 
 const sticksOut = `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map(e => e.outerHTML.slice(0, 100)).join(" | ")`
 

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"crypto/rand"
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,6 +25,10 @@ const (
 	slowest = 1500 * time.Millisecond
 	loads   = 3
 )
+
+// largest adds a school that is as large and as old as any will be; it takes minutes to
+// fill.
+var largest = flag.Bool("largest", false, "time the pages of a school of 3,000 pupils with five years of data too")
 
 // years makes the agent of a school with many pupils or many years, before it has
 // run for the first time.
@@ -49,15 +54,20 @@ func TestPagesAreFast(t *testing.T) {
 	if testing.Short() {
 		t.Skip("fills two schools")
 	}
-	for _, c := range []struct {
+	type school struct {
 		name string
 		storetest.Years
 		today schema.Date
-	}{
+	}
+	schools := []school{
 		{"3000 pupils", storetest.Years{School: townSchool, Classes: 75, Pupils: 3000, Days: 15, Confirm: true}, schema.DateOf(2026, 9, 22)},
 		// The last day of the school year that the classes are of; what is recorded goes on.
 		{"five years", storetest.Years{School: mountainSchool, Classes: 12, Pupils: 300, Days: 1000, Confirm: true}, schema.DateOf(2027, 6, 28)},
-	} {
+	}
+	if *largest {
+		schools = append(schools, school{"3000 pupils for five years", storetest.Years{School: townSchool, Classes: 75, Pupils: 3000, Days: 1000, Confirm: true}, schema.DateOf(2027, 6, 28)})
+	}
+	for _, c := range schools {
 		t.Run(c.name, func(t *testing.T) {
 			needBrowser(t)
 			s := newStage(t)

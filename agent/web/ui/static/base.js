@@ -19,6 +19,17 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
+// On a telephone the menu scrolls sideways; the entry of this page is in sight.
+const lit = document.querySelector(".bar nav [aria-current]");
+function showLit() {
+  const nav = lit.closest("nav");
+  nav.scrollLeft = lit.offsetLeft - nav.offsetLeft - (nav.clientWidth - lit.offsetWidth) / 2;
+}
+if (lit) {
+  showLit();
+  addEventListener("resize", showLit);
+}
+
 // Each PIN that is given begins another session with another token. The windows of one
 // account tell each other the newest, so that what one window shows can be sent after
 // the PIN was given in another.
