@@ -245,6 +245,46 @@ func (d *Desk) Close(ctx context.Context, account, id string, cl Closing, today 
 	return err
 }
 
+// stepOther is a step of no named kind.
+const stepOther = 6
+
+// Reopen takes back that a case was closed, which takes a reason; the trail keeps that
+// it was, and the reason stands among its steps. A case that is open stays so. One that
+// another of the same pupil has followed stays closed: what came after it is that one's.
+func (d *Desk) Reopen(ctx context.Context, account, id, reason string, today schema.Date) error {
+	all, err := d.Cases()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(c *Case) bool { return c.ID == id })
+	if i < 0 {
+		return text.New("watch.no_case")
+	}
+	c := all[i]
+	if c.Closed == 0 {
+		return nil
+	}
+	if reason == "" {
+		return form.Beside("why", "page.needed")
+	}
+	for _, later := range all {
+		if later.PupilID == c.PupilID && later.Opened > c.Opened {
+			return form.Beside("why", "watch.has_later", "date", later.Opened)
+		}
+	}
+	e := store.Edit{Kind: schema.KindCase, ID: id}
+	e.Set(schema.CaseClosed, schema.Nil)
+	e.Set(schema.CaseEnd, schema.Nil)
+	step := store.Edit{Kind: schema.KindStep, ID: d.store.NewID()}
+	step.Set(schema.StepCase, schema.Str(c.ID))
+	step.Set(schema.StepDate, schema.Int(int64(today)))
+	step.Set(schema.StepKind, schema.Int(stepOther))
+	step.Set(schema.StepBy, schema.Said(account))
+	step.Set(schema.StepResult, schema.Str(text.New("watch.reopened", "date", c.Closed, "end", schema.CaseEnds.Label(int64(c.End)), "why", reason).In(text.ZH)))
+	_, err = d.saver.Save(ctx, account, []store.Edit{e, step})
+	return err
+}
+
 func (d *Desk) openCase(id string) (*Case, error) {
 	c, err := d.Case(id)
 	switch {

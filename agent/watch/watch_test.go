@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/xuri/excelize/v2"
@@ -198,6 +199,61 @@ func TestACaseFromBeginningToEnd(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].Closed != 0 || all[1].ID != id || all[1].End != 1 {
 		t.Errorf("%+v, %v", all, err)
 	}
+}
+
+// A case that was closed by mistake goes on: its steps say so, and what it covers is
+// covered again. One that another followed stays as it is.
+func TestACaseClosedByMistake(t *testing.T) {
+	c := newSchool(t)
+	ctx := t.Context()
+	c.roll(monday, schema.SessionAM, 1, unknown)
+	id, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.desk.Close(ctx, "王", id, watch.Closing{On: monday, End: 1, Note: "见到人了"}, monday); err != nil {
+		t.Fatal(err)
+	}
+	c.roll(monday+1, schema.SessionAM, 1, unknown)
+	if open, _ := c.absences(monday + 1); len(open) != 1 {
+		t.Fatalf("away again after the end: %+v", open)
+	}
+	said := func(err error, id string) {
+		t.Helper()
+		if text.Of(err) == nil || text.Of(err).ID() != id {
+			t.Errorf("want %s: %v", id, err)
+		}
+	}
+	if err := c.desk.Reopen(ctx, "李", id, "", monday+1); err == nil || err.Error() != text.New("page.needed").Error() {
+		t.Errorf("taken back without a reason: %v", err)
+	}
+	said(c.desk.Reopen(ctx, "李", "nothing", "认错人", monday+1), "watch.no_case")
+	for range 2 { // the button may be pressed twice
+		if err := c.desk.Reopen(ctx, "李", id, "认错人了", monday+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, err := c.desk.Case(id)
+	if err != nil || k.Closed != 0 || k.End != 0 || k.Note != "见到人了" || len(k.Steps) != 1 {
+		t.Fatalf("%+v, %v", k, err)
+	}
+	if s := k.Steps[0]; s.By != "李" || s.Date != monday+1 || !strings.Contains(s.Result, "认错人了") || !strings.Contains(s.Result, "2026-10-12") || !strings.Contains(s.Result, "已返校") {
+		t.Errorf("%+v", s)
+	}
+	if open, _ := c.absences(monday + 1); len(open) != 0 {
+		t.Errorf("what the case covers again: %+v", open)
+	}
+	if err := c.desk.AddStep(ctx, "王", id, watch.Step{Kind: 1, Date: monday + 1, Result: "无人接听"}, monday+1); err != nil {
+		t.Error(err)
+	}
+	if err := c.desk.Close(ctx, "王", id, watch.Closing{On: monday + 1, End: 1}, monday+1); err != nil {
+		t.Fatal(err)
+	}
+	c.roll(monday+2, schema.SessionAM, 1, unknown)
+	if _, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday + 2}); err != nil {
+		t.Fatal(err)
+	}
+	said(c.desk.Reopen(ctx, "李", id, "认错人了", monday+2), "watch.has_later")
 }
 
 // On the roster and never seen, with an excuse or without.

@@ -51,6 +51,25 @@ func TestWatch(t *testing.T) {
 		t.Errorf("not settled: %s", d.where())
 	}
 	d.Check("watch-case-closed")
+	d.Click("details.card summary")
+	d.Submit("details.card form")
+	if !d.Has("#f-why-wrong") {
+		t.Errorf("gone on with, and nobody said why: %s", d.where())
+	}
+	d.Type("#f-why", "销错了人。")
+	d.Check("watch-reopen")
+	d.Press("\r")
+	d.See("#f-result")
+	if !d.Says("销错了人") || !d.Says("撤销销号") {
+		t.Errorf("the case does not go on: %s", d.where())
+	}
+	d.Click("details.card summary")
+	d.Choose("#f-end", "9")
+	d.Type("#f-note", "随父母去外地，学校已联系当地。")
+	d.Submit("details.card form")
+	if !d.Says("已销号") {
+		t.Errorf("not settled again: %s", d.where())
+	}
 	d.Go("/watch/cases")
 	if !d.Says(name) {
 		t.Errorf("the case is not listed: %s", d.where())

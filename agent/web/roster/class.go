@@ -76,7 +76,7 @@ func (p *pages) correctClass(r *ui.Request) (ui.Answer, error) {
 		return nil, err
 	}
 	f := r.Typed()
-	facts := transfer.Facts{schema.ClassGrade: words(f.Text("grade", maxWord)), schema.ClassHead: schema.Nil}
+	facts := transfer.Facts{schema.ClassGrade: schema.Said(f.Text("grade", maxWord)), schema.ClassHead: schema.Nil}
 	if key := f.Value("head"); key != "" {
 		t := book.Teacher(book.ByKey(key))
 		if t == nil {
@@ -96,11 +96,3 @@ func (p *pages) correctClass(r *ui.Request) (ui.Answer, error) {
 
 // maxWord bounds a name or a word of a form.
 const maxWord = 60
-
-// words is a text that may be left out.
-func words(s string) schema.Value {
-	if s == "" {
-		return schema.Nil
-	}
-	return schema.Str(s)
-}

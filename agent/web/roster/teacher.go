@@ -99,9 +99,9 @@ func (p *pages) correctTeacher(r *ui.Request) (ui.Answer, error) {
 		schema.TeacherName:     schema.Str(f.Needed("name", maxWord)),
 		schema.TeacherSex:      number(f.Int("sex", 0, 9)),
 		schema.TeacherBirth:    number(f.Int("birth", firstYear, lastYear)),
-		schema.TeacherSubject:  words(f.Text("subject", maxWord)),
-		schema.TeacherTitle:    words(f.Text("rank", maxWord)),
-		schema.TeacherPost:     words(f.Text("post", maxWord)),
+		schema.TeacherSubject:  schema.Said(f.Text("subject", maxWord)),
+		schema.TeacherTitle:    schema.Said(f.Text("rank", maxWord)),
+		schema.TeacherPost:     schema.Said(f.Text("post", maxWord)),
 		schema.TeacherMountain: schema.Bool(f.Value("mountain") == "1"),
 		schema.TeacherBackbone: schema.Bool(f.Value("backbone") == "1"),
 	}

@@ -35,6 +35,7 @@ func Area(desk *watch.Desk, book *roster.Book) ui.Area {
 		{Pattern: "POST /watch/case/{pupil}/{opened}/step", Who: ui.Recorder, Do: p.step},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/void", Who: ui.Recorder, Do: p.void},
 		{Pattern: "POST /watch/case/{pupil}/{opened}/close", Who: ui.Recorder, Do: p.close},
+		{Pattern: "POST /watch/case/{pupil}/{opened}/reopen", Who: ui.Recorder, Do: p.reopen},
 		{Pattern: "GET /watch/list", Who: ui.Recorder, Do: p.list},
 		{Pattern: "GET /watch/list/{class}", Who: ui.Leader, Do: p.listClass},
 		{Pattern: "POST /watch/list/{class}", Who: ui.Leader, Do: p.setList},
@@ -314,7 +315,7 @@ func refuse(f *ui.Form, field string, err error) error {
 type filled struct {
 	caseLine
 	Kinds, Ends, Rules *schema.CodeList
-	Step, Close        *ui.Form
+	Step, Close, Again *ui.Form
 }
 
 func (p *pages) find(r *ui.Request) (*roster.Roster, *watch.Case, error) {
@@ -335,7 +336,7 @@ func (p *pages) find(r *ui.Request) (*roster.Roster, *watch.Case, error) {
 }
 
 func (p *pages) show(r *ui.Request) (ui.Answer, error) {
-	return p.showCase(r, p.stepForm(r), p.closeForm(r), 0)
+	return p.showCase(r, p.stepForm(r), p.closeForm(r), r.NewForm(), 0)
 }
 
 func (p *pages) stepForm(r *ui.Request) *ui.Form {
@@ -344,12 +345,12 @@ func (p *pages) stepForm(r *ui.Request) *ui.Form {
 
 func (p *pages) closeForm(r *ui.Request) *ui.Form { return r.NewForm("on", r.Today.String()) }
 
-func (p *pages) showCase(r *ui.Request, step, end *ui.Form, code int) (ui.Answer, error) {
+func (p *pages) showCase(r *ui.Request, step, end, again *ui.Form, code int) (ui.Answer, error) {
 	book, c, err := p.find(r)
 	if err != nil {
 		return nil, err
 	}
-	v := filled{p.line(book, c, r.Today), schema.StepKinds, schema.CaseEnds, schema.CaseRules, step, end}
+	v := filled{p.line(book, c, r.Today), schema.StepKinds, schema.CaseEnds, schema.CaseRules, step, end, again}
 	return ui.Show{Template: "watch/case", Title: r.Say("watch.case_title", "name", v.Name), Active: "watch", Code: code, Data: v}, nil
 }
 
@@ -366,7 +367,7 @@ func (p *pages) step(r *ui.Request) (ui.Answer, error) {
 		}
 	}
 	if !f.OK() {
-		return p.showCase(r, f, p.closeForm(r), http.StatusUnprocessableEntity)
+		return p.showCase(r, f, p.closeForm(r), r.NewForm(), http.StatusUnprocessableEntity)
 	}
 	return ui.See(casePath(book, c)), nil
 }
@@ -401,7 +402,26 @@ func (p *pages) close(r *ui.Request) (ui.Answer, error) {
 		}
 	}
 	if !f.OK() {
-		return p.showCase(r, p.stepForm(r), f, http.StatusUnprocessableEntity)
+		return p.showCase(r, p.stepForm(r), f, r.NewForm(), http.StatusUnprocessableEntity)
+	}
+	return ui.See(casePath(book, c)), nil
+}
+
+// reopen takes back that a case was closed by mistake.
+func (p *pages) reopen(r *ui.Request) (ui.Answer, error) {
+	book, c, err := p.find(r)
+	if err != nil {
+		return nil, err
+	}
+	f := r.Typed()
+	why := f.Text("why", lineLen)
+	if f.OK() {
+		if err := refuse(f, "why", p.desk.Reopen(r.Context(), r.Name(), c.ID, why, r.Today)); err != nil {
+			return nil, err
+		}
+	}
+	if !f.OK() {
+		return p.showCase(r, p.stepForm(r), p.closeForm(r), f, http.StatusUnprocessableEntity)
 	}
 	return ui.See(casePath(book, c)), nil
 }

@@ -73,7 +73,13 @@ func TestACaseOnPages(t *testing.T) {
 	s.Get(at).Is(200, "还没有记录")
 	s.Post(at+"/close", "end", "9", "on", "2026-10-12", "note", "").Is(422, "请写明原因", `value="9" selected`)
 	s.Post(at+"/close", "end", "1", "on", "2026-10-12").Is(303)
-	s.Get(at).Is(200, "已销号").Lacks("/step")
+	// By mistake: it goes on, with the reason among its steps.
+	s.Get(at).Is(200, "销号销错了").Lacks(at + "/close")
+	s.Post(at+"/reopen", "why", "").Is(422, "请填写这一项", `<details class="card" open>`)
+	s.Post(at+"/reopen", "why", "认错<人>了").Is(303)
+	s.Get(at).Is(200, "撤销销号", "认错&lt;人&gt;了", at+"/close").Lacks("销号销错了")
+	s.Post(at+"/close", "end", "1", "on", "2026-10-12").Is(303)
+	s.Get(at).Is(200, "已销号").Lacks(at+"/step")
 	s.Get("/watch/cases").Is(200, "已返校")
 	s.Get(at[:len(at)-1] + "1").Is(409)
 }
