@@ -79,7 +79,7 @@ func TestACaseOnPages(t *testing.T) {
 	s.Post(at+"/reopen", "why", "认错<人>了").Is(303)
 	s.Get(at).Is(200, "撤销销号", "认错&lt;人&gt;了", at+"/close").Lacks("销号销错了")
 	s.Post(at+"/close", "end", "1", "on", "2026-10-12").Is(303)
-	s.Get(at).Is(200, "已销号").Lacks(at+"/step")
+	s.Get(at).Is(200, "已销号").Lacks(at + "/step")
 	s.Get("/watch/cases").Is(200, "已返校")
 	s.Get(at[:len(at)-1] + "1").Is(409)
 }
