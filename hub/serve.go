@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -74,6 +75,13 @@ func serve(ctx context.Context, o node.Options, ready func()) error {
 			o.Log.Warn("this node's disk is old: its data is set aside, and it joins anew", "dir", o.Dir)
 			if err := node.SetAside(o.Dir); err != nil {
 				return err
+			}
+			continue
+		case errors.Is(err, cluster.ErrLog):
+			o.Log.Error("this node's log is damaged: once another node leads, its data is set aside, and it joins anew", "dir", o.Dir)
+			others, aside := node.SetDamagedAside(ctx, o.Dir, o.Keys, time.Now)
+			if !others || aside != nil {
+				return errors.Join(node.Say(err), aside)
 			}
 			continue
 		case errors.Is(err, cluster.ErrRotten), errors.Is(err, cluster.ErrStuck):

@@ -94,8 +94,8 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	if d.State == nil || d.Transport == nil {
 		return nil, errors.New("state and transport are needed")
 	}
-	if err := d.fill(cfg); err != nil {
-		return nil, err
+	if err := caught(func() error { return d.fill(cfg) }); err != nil {
+		return nil, damagedLog(err)
 	}
 	n = &Node{cfg: cfg, deps: d, log: d.Log, owed: newOwed(), failed: make(chan struct{})}
 	n.scrubbed.Store(&scrubbed{})
@@ -109,11 +109,27 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 		}
 		return n.disk.maySnapshot(list[0].Size)
 	}
-	has, err := raft.HasExistingState(d.Logs, d.Logs, d.Snapshots)
-	if err != nil {
-		return nil, err
+	var has bool
+	if err := caught(func() (err error) {
+		has, err = raft.HasExistingState(d.Logs, d.Logs, d.Snapshots)
+		return err
+	}); err != nil {
+		return nil, damagedLog(err)
 	}
-	if n.life, err = begin(cfg.Dir, cfg.ID, !has, d.Random); err != nil {
+	before, err := read(cfg.Dir, cfg.ID)
+	if err != nil {
+		return nil, damagedLog(err)
+	}
+	if has {
+		members, err := look(d.Logs, d.Snapshots, d.State, before.Left)
+		if err == nil {
+			err = before.fits(members)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if n.life, err = before.begin(cfg.ID, !has, d.Random); err != nil {
 		return nil, err
 	}
 	if cfg.Revive {
@@ -126,7 +142,7 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	n.guard = newGuard(d.Transport)
 	d.Transport, n.deps.Transport = n.guard, n.guard // closed with the node
 	if rc.NoSnapshotRestoreOnStart, err = covered(d.Snapshots, d.State); err != nil {
-		return nil, err
+		return nil, damagedLog(err)
 	}
 	notify := make(chan bool, 16)
 	rc.NotifyCh = notify
@@ -141,7 +157,7 @@ func Open(cfg Config, d Deps) (n *Node, err error) {
 	// An older snapshot may have been restored in place of a broken newest one;
 	// the log between the two is gone.
 	if err := n.fsm.restore; err != nil {
-		return nil, errors.Join(err, n.raft.Shutdown().Error())
+		return nil, errors.Join(damagedLog(err), n.raft.Shutdown().Error())
 	}
 	n.ingest = newCoalescer(n)
 	n.spawn(func() { n.watchLeadership(notify) })
@@ -173,9 +189,12 @@ func (d *Deps) fill(cfg Config) error {
 		if err != nil {
 			return fmt.Errorf("open snapshots: %w", err)
 		}
-		d.Snapshots = s
+		d.Snapshots = summedSnapshots{s, cfg.Dir, d.Log}
 	}
 	if d.Logs == nil {
+		if err := segments(cfg.Dir); err != nil {
+			return err
+		}
 		l, err := OpenLog(cfg.LogStore, cfg.Dir, d.Log)
 		if err != nil {
 			return err
@@ -184,7 +203,10 @@ func (d *Deps) fill(cfg Config) error {
 	}
 	if !d.Key.IsZero() {
 		d.Snapshots = sealedSnapshots{d.Snapshots, d.Key.Derive("snapshots")}
-		d.Logs = newSealedLog(d.Logs, d.Key)
+		var err error
+		if d.Logs, err = newSealedLog(d.Logs, d.Key); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -446,6 +468,7 @@ func (n *Node) Close() error {
 		n.stop()
 		errs := []error{n.raft.Shutdown().Error()}
 		n.work.Wait()
+		errs = append(errs, n.leave())
 		errs = append(errs, n.deps.release())
 		n.closeE = errors.Join(errs...)
 	})

@@ -32,8 +32,8 @@ type Member struct {
 // Look reads a stopped node's disk. d needs State, and Logs and Snapshots if
 // they are not Config's own; the caller closes them with Release.
 func Look(cfg Config, d *Deps) (f Find, err error) {
-	if err := d.fill(cfg.withDefaults()); err != nil {
-		return f, fmt.Errorf("look at node: %w", err)
+	if err := caught(func() error { return d.fill(cfg.withDefaults()) }); err != nil {
+		return f, fmt.Errorf("look at node: %w", damagedLog(err))
 	}
 	if f.Log, err = raft.HasExistingState(d.Logs, d.Logs, d.Snapshots); err != nil {
 		return f, fmt.Errorf("look at node: %w", err)
@@ -45,9 +45,12 @@ func Look(cfg Config, d *Deps) (f Find, err error) {
 		return f, err
 	}
 	f.Server = l.Server
-	members, err := f.scan(d)
-	if err != nil {
-		return f, fmt.Errorf("look at node: %w", err)
+	var members raft.Configuration
+	if err := caught(func() (err error) {
+		members, err = f.scan(d)
+		return err
+	}); err != nil {
+		return f, fmt.Errorf("look at node: %w", damagedLog(err))
 	}
 	nodes, err := d.State.Nodes()
 	if err != nil {
@@ -98,23 +101,41 @@ func (f *Find) scan(d *Deps) (members raft.Configuration, err error) {
 
 // Ask asks a running node how far its log goes, and whether it knows a leader.
 func Ask(ctx context.Context, to Forwarder, api string) (last uint64, err error) {
-	request, err := frame.Marshal(&call{op: opStatus})
+	a, err := question(ctx, to, api, opStatus)
 	if err != nil {
-		return 0, fmt.Errorf("ask node: %w", err)
+		return 0, err
 	}
-	response, err := to.Forward(ctx, api, request)
-	if err != nil {
-		return 0, fmt.Errorf("ask node: %w", err)
-	}
-	var a answer
 	var v vitals
-	if err := frame.Unmarshal(response, &a); err != nil {
-		return 0, fmt.Errorf("ask node: %w", err)
-	}
-	if err := errors.Join(a.err(), frame.Unmarshal(a.body, &v)); err != nil {
+	if err := frame.Unmarshal(a.body, &v); err != nil {
 		return 0, fmt.Errorf("ask node: %w", err)
 	}
 	return v.last, nil
+}
+
+// AskReady asks a running node whether there is a leader that can commit.
+func AskReady(ctx context.Context, to Forwarder, api string) error {
+	_, err := question(ctx, to, api, opReady)
+	return err
+}
+
+func question(ctx context.Context, to Forwarder, api string, what op) (*answer, error) {
+	request, err := frame.Marshal(&call{op: what})
+	if err != nil {
+		return nil, fmt.Errorf("ask node: %w", err)
+	}
+	response, err := to.Forward(ctx, api, request)
+	if err != nil {
+		return nil, fmt.Errorf("ask node: %w", err)
+	}
+	var a answer
+	err = frame.Unmarshal(response, &a)
+	if err == nil {
+		err = a.err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask node: %w", err)
+	}
+	return &a, nil
 }
 
 // Salvage makes a stopped node that Look has read a cluster of one that keeps

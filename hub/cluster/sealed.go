@@ -25,18 +25,54 @@ import (
 //	12     nonce
 //
 // and its data is what AES-256-GCM makes of it, with its tag. An entry of before
-// there was a key has no extensions and is read as it is.
+// there was a key has no extensions and is read as it is. Where those end stands
+// beside raft's values, so that an entry whose extensions rotted is not taken for
+// one of them.
 type sealedLog struct {
 	LogStore
 	aead cipher.AEAD
+	from uint64 // the first entry that is sealed
 }
+
+// keySealedFrom names the first sealed entry in the stable store.
+var keySealedFrom = []byte("SealedFrom")
 
 const (
 	sealedMark      = 1
 	sealedExtension = 1 + seal.NonceSize
 )
 
-func newSealedLog(l LogStore, k seal.Key) sealedLog { return sealedLog{l, k.AEAD("raft log")} }
+func newSealedLog(l LogStore, k seal.Key) (s sealedLog, err error) {
+	s = sealedLog{LogStore: l, aead: k.AEAD("raft log")}
+	if s.from, err = stable(l, keySealedFrom); err != nil || s.from > 0 {
+		return s, err
+	}
+	first, err := l.FirstIndex()
+	if err != nil {
+		return s, fmt.Errorf("look for sealed entries: %w", err)
+	}
+	last, err := l.LastIndex()
+	if err != nil {
+		return s, fmt.Errorf("look for sealed entries: %w", err)
+	}
+	for s.from = max(first, 1); s.from <= last; s.from++ {
+		var e raft.Log
+		if err := l.GetLog(s.from, &e); err != nil {
+			return s, fmt.Errorf("look for sealed entries: %w", err)
+		}
+		if isSealed(&e) {
+			break
+		}
+	}
+	if err := l.SetUint64(keySealedFrom, s.from); err != nil {
+		return s, fmt.Errorf("note the first sealed entry: %w", err)
+	}
+	return s, nil
+}
+
+func isSealed(l *raft.Log) bool {
+	return len(l.Extensions) == sealedExtension && l.Extensions[0] == sealedMark
+}
 
 // bound is what an entry's seal is good for.
 func bound(l *raft.Log) []byte {
@@ -70,7 +106,10 @@ func (s sealedLog) GetLog(index uint64, l *raft.Log) error {
 	if err := s.LogStore.GetLog(index, l); err != nil {
 		return err
 	}
-	if len(l.Extensions) != sealedExtension || l.Extensions[0] != sealedMark {
+	if !isSealed(l) {
+		if index >= s.from {
+			return fmt.Errorf("read log %d: %w", index, seal.ErrForged)
+		}
 		return nil
 	}
 	data, err := s.aead.Open(nil, l.Extensions[1:], l.Data, bound(l))

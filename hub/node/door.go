@@ -253,7 +253,7 @@ func Say(err error) error {
 	for cause, id := range map[error]string{
 		session.ErrNoLeader: "hub.no_leader", session.ErrBusy: "hub.busy", session.ErrDiskFull: "hub.disk_full",
 		cluster.ErrUnknownNode: "hub.no_node", cluster.ErrRemoved: "hub.node_was_removed", cluster.ErrTaken: "hub.node_taken",
-		cluster.ErrOld: "hub.node_old", cluster.ErrClone: "hub.node_clone", cluster.ErrSuperseded: "hub.node_superseded", cluster.ErrRotten: "hub.node_rotten", cluster.ErrStuck: "hub.node_stuck", context.DeadlineExceeded: "hub.no_leader",
+		cluster.ErrOld: "hub.node_old", cluster.ErrClone: "hub.node_clone", cluster.ErrSuperseded: "hub.node_superseded", cluster.ErrRotten: "hub.node_rotten", cluster.ErrStuck: "hub.node_stuck", cluster.ErrLog: "hub.node_log", context.DeadlineExceeded: "hub.no_leader",
 		state.ErrUnknownSchool: "hub.school_unknown", state.ErrUnknown: "hub.unknown", state.ErrSettled: "hub.settled",
 	} {
 		if errors.Is(err, cause) {

@@ -145,15 +145,10 @@ func (r *Recovery) without() (ids []string) {
 
 // askMembers asks the other members how far they are.
 func askMembers(ctx context.Context, dir string, files seal.Files, s Settings, members []cluster.Member, now func() time.Time) (out []RecoverMember, err error) {
-	secrets, err := authority.Load(secretsDir(dir), files)
+	peers, err := openPeers(dir, files, s, now)
 	if err != nil {
 		return nil, err
 	}
-	identity, err := secrets.OpenNode(secretsDir(dir), s.ID, s.hosts(), now(), rand.Reader, files)
-	if err != nil {
-		return nil, err
-	}
-	peers := gate.NewPeers(secrets, identity, now)
 	defer peers.Close()
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -176,6 +171,19 @@ func askMembers(ctx context.Context, dir string, files seal.Files, s Settings, m
 	}
 	asks.Wait()
 	return out, nil
+}
+
+// openPeers is the way of a node that does not run to the others' gates.
+func openPeers(dir string, files seal.Files, s Settings, now func() time.Time) (*gate.Peers, error) {
+	secrets, err := authority.Load(secretsDir(dir), files)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := secrets.OpenNode(secretsDir(dir), s.ID, s.hosts(), now(), rand.Reader, files)
+	if err != nil {
+		return nil, err
+	}
+	return gate.NewPeers(secrets, identity, now), nil
 }
 
 // kept are the folders that hold what a node knows.
@@ -204,4 +212,52 @@ func SetAside(dir string) error {
 		}
 	}
 	return nil
+}
+
+// SetDamagedAside is SetAside for a node whose log is damaged. It waits until a
+// leader can commit without this node, and reports whether there are other nodes
+// at all: of one that is alone, or whose others are gone too, this is all that
+// there is, and it stays where it is.
+func SetDamagedAside(ctx context.Context, dir string, keys KeyOf, now func() time.Time) (others bool, err error) {
+	s, err := LoadSettings(dir)
+	if err != nil {
+		return false, err
+	}
+	doors, err := cluster.Doors(filepath.Join(dir, "raft"))
+	if err == nil && len(doors) > 0 {
+		s.Peers = doors
+		err = s.save(dir)
+	}
+	if err != nil || len(s.Peers) == 0 {
+		return false, err
+	}
+	files, err := keys.files(dir)
+	if err != nil {
+		return true, err
+	}
+	peers, err := openPeers(dir, files, s, now)
+	if err != nil {
+		return true, err
+	}
+	defer peers.Close()
+	t := time.NewTicker(joinEvery)
+	defer t.Stop()
+	for {
+		for _, api := range s.Peers {
+			if ready(ctx, peers, api) {
+				return true, SetAside(dir)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return true, ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
+func ready(ctx context.Context, peers *gate.Peers, api string) bool {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	return cluster.AskReady(ctx, peers, api) == nil
 }
