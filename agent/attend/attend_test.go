@@ -1,8 +1,6 @@
 package attend_test
 
 import (
-	"context"
-	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -30,20 +28,9 @@ func open(t testing.TB, dir string) *store.Store {
 	return s
 }
 
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
-
 func save(t *testing.T, s *store.Store, on schema.Date, session schema.Session, state int, marks map[int]schema.Mark) {
 	t.Helper()
-	e := store.Edit{Kind: schema.KindSheet, ID: schema.SheetID{Date: on, Session: session, Class: class}.String()}
-	if state != 0 {
-		e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: schema.SheetState}, Value: schema.Int(int64(state))})
-	}
-	for i, m := range marks {
-		e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: schema.SheetMark, Sub: pupil(i)}, Value: m.Encode()})
-	}
-	if _, err := s.Save(context.Background(), "王", []store.Edit{e}); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Save(t, s, storetest.Sheet(class, on, session, state, marks))
 }
 
 func TestDaysAreReadOnce(t *testing.T) {
@@ -66,13 +53,13 @@ func TestDaysAreReadOnce(t *testing.T) {
 	if !d.Taken() || !d.Sheet(class, schema.SessionPM).Taken() || am.Taken() || d.Sheet(class, schema.SessionEve).Taken() {
 		t.Errorf("%+v", d)
 	}
-	if m := am.Mark(pupil(2)); m.Status != schema.StatusSick || m.Symptom != 3 {
+	if m := am.Mark(storetest.Pupil(2)); m.Status != schema.StatusSick || m.Symptom != 3 {
 		t.Errorf("%+v", m)
 	}
-	if m := am.Mark(pupil(1)); m.Minutes != 5 {
+	if m := am.Mark(storetest.Pupil(1)); m.Minutes != 5 {
 		t.Errorf("%+v", m)
 	}
-	if m := am.Mark(pupil(3)); m.Status != schema.StatusPresent {
+	if m := am.Mark(storetest.Pupil(3)); m.Status != schema.StatusPresent {
 		t.Errorf("no mark is present: %+v", m)
 	}
 	save(t, s, day+1, schema.SessionAM, schema.SheetTaken, nil)

@@ -9,6 +9,7 @@ import (
 	"shangu/agent/card"
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/schema"
 	"shangu/schema/text"
 	"shangu/sync/change"
@@ -34,14 +35,7 @@ type school struct {
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	if err := s.SetHome(home); err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.OpenAs(t, home)
 	c := &school{t: t, s: s, desk: card.NewDesk(s, s, roster.NewBook(s, nil))}
 	c.save(schema.KindClass, class, schema.Key{Num: schema.ClassName}, schema.Str("一年级（2）班"))
 	c.save(schema.KindPupil, pupil, schema.Key{Num: schema.PupilName}, schema.Str("阿依"))
@@ -51,9 +45,7 @@ func newSchool(t *testing.T) *school {
 
 func (c *school) save(kind schema.Kind, id string, key schema.Key, v schema.Value) {
 	c.t.Helper()
-	if _, err := c.s.Save(c.t.Context(), "王", []store.Edit{{Kind: kind, ID: id, Fields: []store.FieldEdit{{Key: key, Value: v}}}}); err != nil {
-		c.t.Fatal(err)
-	}
+	storetest.Save(c.t, c.s, storetest.Edit(kind, id, key, v))
 }
 
 // card is one that the hub made.

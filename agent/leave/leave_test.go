@@ -2,7 +2,6 @@ package leave_test
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 	"shangu/agent/leave"
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/schema"
 	"shangu/schema/text"
 )
@@ -26,24 +26,16 @@ type school struct {
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t)
 	var edits []store.Edit
 	for i, name := range []string{"阿依", "李四", "张小明"} {
-		edits = append(edits, store.Edit{Kind: schema.KindPupil, ID: pupil(i), Fields: []store.FieldEdit{{Key: schema.Key{Num: schema.PupilName}, Value: schema.Str(name)}}})
+		edits = append(edits, storetest.Edit(schema.KindPupil, storetest.Pupil(i), schema.PupilName, name))
 	}
-	if _, err := s.Save(t.Context(), "import", edits); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Save(t, s, edits...)
 	c := &school{t: t, s: s, now: today}
 	c.desk = leave.NewDesk(s, s, roster.NewBook(s, []byte("sixteen bytes at least")), func() schema.Date { return c.now })
 	return c
 }
-
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
 
 func (c *school) plan(l leave.Leave) string {
 	c.t.Helper()
@@ -74,13 +66,13 @@ func refused(t *testing.T, err error, id string) {
 
 func TestLeaveOverDays(t *testing.T) {
 	c := newSchool(t)
-	id := c.plan(leave.Leave{From: today, To: today + 2, Status: schema.StatusSick, Symptom: 1, Pupils: []string{pupil(1)}, Reason: "水痘"})
+	id := c.plan(leave.Leave{From: today, To: today + 2, Status: schema.StatusSick, Symptom: 1, Pupils: []string{storetest.Pupil(1)}, Reason: "水痘"})
 	for d, want := range map[schema.Date]int{today - 1: 0, today: 1, today + 2: 1, today + 3: 0} {
 		if got := c.on(d, schema.SessionPM); len(got) != want {
 			t.Errorf("%v: %d on leave", d, len(got))
 		}
 	}
-	if l := c.on(today, schema.SessionAM)[pupil(1)]; l.Mark() != (schema.Mark{Status: schema.StatusSick, Symptom: 1}) || l.By != "王" || l.Reason != "水痘" {
+	if l := c.on(today, schema.SessionAM)[storetest.Pupil(1)]; l.Mark() != (schema.Mark{Status: schema.StatusSick, Symptom: 1}) || l.By != "王" || l.Reason != "水痘" {
 		t.Errorf("%+v", l)
 	}
 	if err := c.desk.End(t.Context(), "李", id, today); err != nil {
@@ -99,22 +91,22 @@ func TestLeaveOverDays(t *testing.T) {
 		t.Error("a voided leave counts")
 	}
 	refused(t, c.desk.Void(t.Context(), "李", id, "又一次"), "leave.none")
-	refused(t, c.desk.Plan(t.Context(), "李", leave.Leave{ID: id, From: today, To: today, Status: schema.StatusSick, Pupils: []string{pupil(1)}}), "leave.none")
+	refused(t, c.desk.Plan(t.Context(), "李", leave.Leave{ID: id, From: today, To: today, Status: schema.StatusSick, Pupils: []string{storetest.Pupil(1)}}), "leave.none")
 }
 
 // The same form twice makes one leave; changed in between it changes the leave.
 func TestOneForm(t *testing.T) {
 	c := newSchool(t)
-	l := leave.Leave{ID: c.s.NewID(), From: today, To: today, Status: schema.StatusOfficial, Pupils: []string{pupil(0), pupil(2)}}
+	l := leave.Leave{ID: c.s.NewID(), From: today, To: today, Status: schema.StatusOfficial, Pupils: []string{storetest.Pupil(0), storetest.Pupil(2)}}
 	c.plan(l)
 	before := c.s.Status().Tip
 	c.plan(l)
 	if c.s.Status().Tip != before {
 		t.Error("the second made an entry")
 	}
-	l.Pupils, l.Session = []string{pupil(2), pupil(2)}, schema.SessionPM
+	l.Pupils, l.Session = []string{storetest.Pupil(2), storetest.Pupil(2)}, schema.SessionPM
 	c.plan(l)
-	if got := c.on(today, schema.SessionPM); len(got) != 1 || got[pupil(2)] == nil || len(c.on(today, schema.SessionAM)) != 0 {
+	if got := c.on(today, schema.SessionPM); len(got) != 1 || got[storetest.Pupil(2)] == nil || len(c.on(today, schema.SessionAM)) != 0 {
 		t.Errorf("%v", got)
 	}
 }
@@ -122,10 +114,10 @@ func TestOneForm(t *testing.T) {
 // Whoever is ill goes on no outing.
 func TestOneBeforeTheGroup(t *testing.T) {
 	c := newSchool(t)
-	one := c.plan(leave.Leave{From: today, To: today, Status: schema.StatusSick, Pupils: []string{pupil(1)}})
-	group := c.plan(leave.Leave{From: today - 1, To: today + 1, Status: schema.StatusOfficial, Pupils: []string{pupil(0), pupil(1)}})
+	one := c.plan(leave.Leave{From: today, To: today, Status: schema.StatusSick, Pupils: []string{storetest.Pupil(1)}})
+	group := c.plan(leave.Leave{From: today - 1, To: today + 1, Status: schema.StatusOfficial, Pupils: []string{storetest.Pupil(0), storetest.Pupil(1)}})
 	got := c.on(today, schema.SessionAM)
-	if got[pupil(1)].ID != one || got[pupil(0)].ID != group || c.on(today+1, schema.SessionAM)[pupil(1)].ID != group {
+	if got[storetest.Pupil(1)].ID != one || got[storetest.Pupil(0)].ID != group || c.on(today+1, schema.SessionAM)[storetest.Pupil(1)].ID != group {
 		t.Errorf("%v", got)
 	}
 	all, err := c.desk.All()
@@ -140,21 +132,21 @@ func TestOneBeforeTheGroup(t *testing.T) {
 
 func TestBadLeave(t *testing.T) {
 	c := newSchool(t)
-	c.plan(leave.Leave{From: today, To: today + 1, Status: schema.StatusLeave, Pupils: []string{pupil(1)}})
-	good := leave.Leave{From: today, To: today, Status: schema.StatusLeave, Pupils: []string{pupil(0)}}
+	c.plan(leave.Leave{From: today, To: today + 1, Status: schema.StatusLeave, Pupils: []string{storetest.Pupil(1)}})
+	good := leave.Leave{From: today, To: today, Status: schema.StatusLeave, Pupils: []string{storetest.Pupil(0)}}
 	for want, spoil := range map[string]func(*leave.Leave){
 		"leave.no_pupils": func(l *leave.Leave) { l.Pupils = nil },
-		"leave.no_pupil":  func(l *leave.Leave) { l.Pupils = []string{pupil(7)} },
+		"leave.no_pupil":  func(l *leave.Leave) { l.Pupils = []string{storetest.Pupil(7)} },
 		"leave.too_many": func(l *leave.Leave) {
 			for i := range leave.MaxPupils + 1 {
-				l.Pupils = append(l.Pupils, pupil(i))
+				l.Pupils = append(l.Pupils, storetest.Pupil(i))
 			}
 		},
 		"leave.no_status": func(l *leave.Leave) { l.Status = schema.StatusAbsent },
 		"leave.no_from":   func(l *leave.Leave) { l.From = 0 },
 		"leave.order":     func(l *leave.Leave) { l.To = today - 1 },
 		"leave.too_long":  func(l *leave.Leave) { l.To = today + leave.MaxDays },
-		"leave.overlap":   func(l *leave.Leave) { l.Pupils, l.From, l.To = []string{pupil(1)}, today+1, today+4 },
+		"leave.overlap":   func(l *leave.Leave) { l.Pupils, l.From, l.To = []string{storetest.Pupil(1)}, today+1, today+4 },
 	} {
 		l := good
 		l.ID = c.s.NewID()
@@ -167,7 +159,7 @@ func TestBadLeave(t *testing.T) {
 // otherwise.
 func TestLeaveAsATable(t *testing.T) {
 	c := newSchool(t)
-	c.plan(leave.Leave{From: today, To: today + 2, Status: schema.StatusSick, Symptom: 1, Pupils: []string{pupil(1), pupil(2)}, Reason: "家里的事"})
+	c.plan(leave.Leave{From: today, To: today + 2, Status: schema.StatusSick, Symptom: 1, Pupils: []string{storetest.Pupil(1), storetest.Pupil(2)}, Reason: "家里的事"})
 	for _, open := range []bool{false, true} {
 		var b bytes.Buffer
 		if err := c.desk.Write(&b, open); err != nil {
@@ -181,9 +173,9 @@ func TestLeaveAsATable(t *testing.T) {
 		if err != nil || len(rows) != 4 {
 			t.Fatalf("%v, %v", rows, err)
 		}
-		want := []string{"2026-10-12", "2026-10-14", "全天", "病假", "发热", schema.MaskID(pupil(2)), "张**", "", "", "王"}
+		want := []string{"2026-10-12", "2026-10-14", "全天", "病假", "发热", schema.MaskID(storetest.Pupil(2)), "张**", "", "", "王"}
 		if open {
-			want[5], want[6], want[8] = pupil(2), "张小明", "家里的事"
+			want[5], want[6], want[8] = storetest.Pupil(2), "张小明", "家里的事"
 		}
 		if !slices.Equal(rows[3], want) {
 			t.Errorf("open %v: %q, want %q", open, rows[3], want)

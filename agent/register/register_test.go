@@ -2,8 +2,6 @@ package register_test
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"slices"
 	"testing"
 
@@ -11,6 +9,7 @@ import (
 	"shangu/agent/register"
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/schema"
 	"shangu/schema/text"
 )
@@ -33,47 +32,23 @@ type school struct {
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t)
 	c := &school{t, s, register.NewDesk(s, s, roster.NewBook(s, []byte("secret of addresses")), attend.NewBook(s))}
-	edits := []store.Edit{edit(schema.KindClass, class, schema.ClassName, schema.Str("一年级（2）班"))}
-	for i := range 3 {
-		edits = append(edits, edit(schema.KindPupil, pupil(i), schema.PupilName, schema.Str(fmt.Sprintf("张%d", i))))
-	}
-	first := schema.DateOf(2026, 9, 1)
-	edits = append(edits, place(0, first), place(1, first), place(2, monday+1))
-	c.save(edits...)
+	c.save(storetest.Class(class, schema.DateOf(2026, 9, 1), "张0", "张1")...)
+	c.save(storetest.Edit(schema.KindPupil, storetest.Pupil(2), schema.PupilName, "张2"), storetest.Place(2, class, monday+1))
 	return c
 }
 
-func edit(kind schema.Kind, id string, n schema.FieldNum, v schema.Value) store.Edit {
-	return store.Edit{Kind: kind, ID: id, Fields: []store.FieldEdit{{Key: schema.Key{Num: n}, Value: v}}}
-}
-
-func place(i int, from schema.Date) store.Edit {
-	return edit(schema.KindEnrolment, schema.EnrolmentID(pupil(i), class, from), schema.EnrolmentFrom, schema.Int(int64(from)))
-}
-
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
-
 func (c *school) save(edits ...store.Edit) {
 	c.t.Helper()
-	if _, err := c.s.Save(context.Background(), "王", edits); err != nil {
+	if _, err := c.s.Save(c.t.Context(), "王", edits); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
 func (c *school) roll(on schema.Date, session schema.Session, marks ...int) {
 	c.t.Helper()
-	e := edit(schema.KindSheet, schema.SheetID{Date: on, Session: session, Class: class}.String(), schema.SheetState, schema.Int(schema.SheetTaken))
-	for i := 0; i < len(marks); i += 2 {
-		m := schema.Mark{Status: schema.Status(marks[i+1] % 100), Symptom: schema.Symptom(marks[i+1] / 100)}
-		e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: schema.SheetMark, Sub: pupil(marks[i])}, Value: m.Encode()})
-	}
-	c.save(e)
+	c.save(storetest.Sheet(class, on, session, schema.SheetTaken, storetest.Marks(marks...)))
 }
 
 // term takes the rolls of two days: pupil 2 comes on the second.
@@ -81,12 +56,12 @@ func (c *school) term() {
 	c.roll(monday, schema.SessionAM, 0, 104, 1, 6)
 	c.roll(monday, schema.SessionPM, 0, 104)
 	c.roll(monday+1, schema.SessionAM, 1, 2, 2, 5)
-	c.save(edit(schema.KindSheet, schema.SheetID{Date: monday + 1, Session: schema.SessionPM, Class: class}.String(), schema.SheetState, schema.Int(schema.SheetNoSchool)),
+	c.save(storetest.Sheet(class, monday+1, schema.SessionPM, schema.SheetNoSchool, nil),
 		visit("v1", monday), visit("v2", october-1))
 }
 
 func visit(id string, on schema.Date) store.Edit {
-	e := edit(schema.KindVisit, id, schema.VisitDate, schema.Int(int64(on)))
+	e := storetest.Edit(schema.KindVisit, id, schema.VisitDate, schema.Int(int64(on)))
 	for n, v := range map[schema.FieldNum]schema.Value{schema.VisitHelper: schema.Str("2199109015"), schema.VisitKind: schema.Int(1), schema.VisitMode: schema.Int(1), schema.VisitHours: schema.Int(25)} {
 		e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: n}, Value: v})
 	}
@@ -190,20 +165,20 @@ func TestFreezeAndCorrect(t *testing.T) {
 
 	// Somebody looks again: it was no absence.
 	if _, err := c.s.Save(ctx, "李", []store.Edit{{Kind: schema.KindSheet, ID: schema.SheetID{Date: monday, Session: schema.SessionAM, Class: class}.String(),
-		Fields: []store.FieldEdit{{Key: schema.Key{Num: schema.SheetMark, Sub: pupil(1)}, Value: schema.Mark{Status: schema.StatusLeave}.Encode()}}}}); err != nil {
+		Fields: []store.FieldEdit{{Key: schema.Key{Num: schema.SheetMark, Sub: storetest.Pupil(1)}, Value: schema.Mark{Status: schema.StatusLeave}.Encode()}}}}); err != nil {
 		t.Fatal(err)
 	}
 	changes, trace, err := c.desk.Pending(october, today)
 	want := []register.Change{
-		{Class: class, Pupil: pupil(1), What: register.ByStatus, Of: int(schema.StatusLeave), Old: 0, New: 1},
-		{Class: class, Pupil: pupil(1), What: register.ByStatus, Of: int(schema.StatusAbsent), Old: 1, New: 0},
+		{Class: class, Pupil: storetest.Pupil(1), What: register.ByStatus, Of: int(schema.StatusLeave), Old: 0, New: 1},
+		{Class: class, Pupil: storetest.Pupil(1), What: register.ByStatus, Of: int(schema.StatusAbsent), Old: 1, New: 0},
 	}
 	if err != nil || !slices.Equal(changes, want) {
 		t.Fatalf("%+v, %v", changes, err)
 	}
 	touched := func(list []register.Touch) bool {
 		return slices.ContainsFunc(list, func(x register.Touch) bool {
-			return x.By == "李" && x.Pupil == pupil(1) && x.Sheet.Date == monday && x.Status == int(schema.StatusLeave) && x.At > 0
+			return x.By == "李" && x.Pupil == storetest.Pupil(1) && x.Sheet.Date == monday && x.Status == int(schema.StatusLeave) && x.At > 0
 		})
 	}
 	if !touched(trace) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"shangu/agent/store/storetest"
 	"shangu/schema"
 	"shangu/schema/table/tabletest"
 )
@@ -40,8 +41,8 @@ func TestReportsAndChangesAsTables(t *testing.T) {
 		}
 		rows = tabletest.Rows(t, "变化明细", func(w io.Writer) error { return c.desk.WriteChanges(w, october, today+1, open) })
 		for _, want := range [][]string{
-			{"第 1 次更正", "一年级（2）班", number(pupil(1)), name("张1"), "旷课", "1", "0"},
-			{"还没做更正表", "一年级（2）班", number(pupil(1)), name("张1"), "迟到", "1", "2"},
+			{"第 1 次更正", "一年级（2）班", number(storetest.Pupil(1)), name("张1"), "旷课", "1", "0"},
+			{"还没做更正表", "一年级（2）班", number(storetest.Pupil(1)), name("张1"), "迟到", "1", "2"},
 		} {
 			if !slices.ContainsFunc(rows, func(r []string) bool { return slices.Equal(r, want) }) {
 				t.Errorf("open %v: %q is not in %q", open, want, rows)
@@ -49,7 +50,7 @@ func TestReportsAndChangesAsTables(t *testing.T) {
 		}
 		rows = tabletest.Rows(t, "谁改的", func(w io.Writer) error { return c.desk.WriteChanges(w, october, today+1, open) })
 		if !slices.ContainsFunc(rows, func(r []string) bool {
-			return len(r) == 9 && slices.Equal(r[:8], []string{"还没做更正表", "一年级（2）班", "2026-10-12", "上午", number(pupil(1)), name("张1"), "迟到", "王"})
+			return len(r) == 9 && slices.Equal(r[:8], []string{"还没做更正表", "一年级（2）班", "2026-10-12", "上午", number(storetest.Pupil(1)), name("张1"), "迟到", "王"})
 		}) {
 			t.Errorf("open %v: %q", open, rows)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"shangu/agent/roll"
+	"shangu/agent/store/storetest"
 	"shangu/schema"
 	"shangu/schema/table/tabletest"
 )
@@ -13,7 +14,7 @@ import (
 // The table of a fortnight tells the states of sheets apart and names nobody.
 func TestFortnightAsATable(t *testing.T) {
 	c := newSchool(t)
-	c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{Pupil: pupil(1), Was: present, Now: absent}}})
+	c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{Pupil: storetest.Pupil(1), Was: present, Now: absent}}})
 	rows := tabletest.Rows(t, "两周点名情况", func(w io.Writer) error { return c.desk.WriteFortnight(w, day) })
 	if len(rows) != 2+roll.FortnightDays*2 {
 		t.Fatalf("%d lines: %q", len(rows), rows)
@@ -59,8 +60,8 @@ func TestClosedDaysAsATable(t *testing.T) {
 
 func TestTrailAsATable(t *testing.T) {
 	c := newSchool(t)
-	c.save("王老师", roll.Wish{Take: true, Marks: []roll.Typed{{Pupil: pupil(2), Was: present, Now: absent}}})
-	c.save("李老师", roll.Wish{Marks: []roll.Typed{{Pupil: pupil(2), Was: absent, Now: sick}}})
+	c.save("王老师", roll.Wish{Take: true, Marks: []roll.Typed{{Pupil: storetest.Pupil(2), Was: present, Now: absent}}})
+	c.save("李老师", roll.Wish{Marks: []roll.Typed{{Pupil: storetest.Pupil(2), Was: absent, Now: sick}}})
 	for open, want := range map[bool][]string{true: {"李老师", "张小明", "旷课", "病假（发热）"}, false: {"李**", "张**", "旷课", "病假（发热）"}} {
 		rows := tabletest.Rows(t, "改动记录", func(w io.Writer) error { return c.desk.WriteTrail(w, am(), open) })
 		if got := rows[len(rows)-1]; len(got) != 5 || !slices.Equal(got[1:], want) {

@@ -12,6 +12,7 @@ import (
 	"shangu/agent/roll"
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/schema"
 	"shangu/schema/text"
 )
@@ -30,32 +31,15 @@ type school struct {
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t)
 	c := &school{t: t, s: s, now: day}
 	today := func() schema.Date { return c.now }
 	book := roster.NewBook(s, []byte("sixteen bytes at least"))
 	c.leaves = leave.NewDesk(s, s, book, today)
 	c.desk = roll.NewDesk(roll.Parts{Store: s, Saver: s, Roster: book, Days: attend.NewBook(s), Leaves: c.leaves, Today: today})
-	edits := []store.Edit{edit(schema.KindClass, class, schema.ClassName, schema.Str("一年级（2）班"))}
-	for i, name := range []string{"阿依", "李四", "张小明"} {
-		edits = append(edits, edit(schema.KindPupil, pupil(i), schema.PupilName, schema.Str(name)),
-			edit(schema.KindEnrolment, schema.EnrolmentID(pupil(i), class, schema.DateOf(2026, 9, 1)), schema.EnrolmentFrom, schema.Int(int64(schema.DateOf(2026, 9, 1)))))
-	}
-	if _, err := s.Save(t.Context(), "import", edits); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Save(t, s, storetest.Class(class, schema.DateOf(2026, 9, 1), "阿依", "李四", "张小明")...)
 	return c
 }
-
-func edit(kind schema.Kind, id string, n schema.FieldNum, v schema.Value) store.Edit {
-	return store.Edit{Kind: kind, ID: id, Fields: []store.FieldEdit{{Key: schema.Key{Num: n}, Value: v}}}
-}
-
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
 
 func am() schema.SheetID { return schema.SheetID{Date: day, Session: schema.SessionAM, Class: class} }
 
@@ -91,7 +75,7 @@ func TestTakingTheRoll(t *testing.T) {
 		t.Errorf("all present: %+v", s)
 	}
 	before := c.entries()
-	s = c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{pupil(1), present, sick}, {pupil(2), present, absent}}})
+	s = c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{storetest.Pupil(1), present, sick}, {storetest.Pupil(2), present, absent}}})
 	if s.State != roll.Taken || s.Count.Absent != 2 || s.Count.By[schema.StatusSick] != 1 || s.Rows[1].Mark != sick || s.Rows[1].By != "王" {
 		t.Errorf("two absent: %+v", s)
 	}
@@ -103,7 +87,7 @@ func TestTakingTheRoll(t *testing.T) {
 	if c.entries() != before {
 		t.Error("saving what is there made an entry")
 	}
-	s = c.save("李", roll.Wish{Marks: []roll.Typed{{pupil(1), sick, present}, {pupil(2), absent, present}}})
+	s = c.save("李", roll.Wish{Marks: []roll.Typed{{storetest.Pupil(1), sick, present}, {storetest.Pupil(2), absent, present}}})
 	if s.State != roll.AllPresent || s.Taker != "王" {
 		t.Errorf("taken back: %+v", s)
 	}
@@ -113,11 +97,11 @@ func TestTakingTheRoll(t *testing.T) {
 // nothing of his save is kept; the same mark twice and other pupils are no matter.
 func TestTwoOnOneSheet(t *testing.T) {
 	c := newSchool(t)
-	c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{pupil(1), present, sick}}})
+	c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{storetest.Pupil(1), present, sick}}})
 	before := c.entries()
-	_, err := c.desk.Save(t.Context(), "李", am(), roll.Wish{Marks: []roll.Typed{{pupil(0), present, absent}, {pupil(1), present, absent}}})
+	_, err := c.desk.Save(t.Context(), "李", am(), roll.Wish{Marks: []roll.Typed{{storetest.Pupil(0), present, absent}, {storetest.Pupil(1), present, absent}}})
 	stale, ok := errors.AsType[*roll.StaleError](err)
-	if !ok || len(stale.Pupils) != 1 || stale.Pupils[0] != pupil(1) || stale.Sheet.Rows[1].Mark != sick || stale.Sheet.Rows[1].By != "王" {
+	if !ok || len(stale.Pupils) != 1 || stale.Pupils[0] != storetest.Pupil(1) || stale.Sheet.Rows[1].Mark != sick || stale.Sheet.Rows[1].By != "王" {
 		t.Fatalf("%+v, %v", stale, err)
 	}
 	if m := text.Of(err); m == nil || m.ID() != "roll.stale" {
@@ -126,7 +110,7 @@ func TestTwoOnOneSheet(t *testing.T) {
 	if c.entries() != before {
 		t.Error("half a save was kept")
 	}
-	s := c.save("李", roll.Wish{Marks: []roll.Typed{{pupil(0), present, absent}, {pupil(1), present, sick}}})
+	s := c.save("李", roll.Wish{Marks: []roll.Typed{{storetest.Pupil(0), present, absent}, {storetest.Pupil(1), present, sick}}})
 	if s.Count.Absent != 2 {
 		t.Errorf("%+v", s.Count)
 	}
@@ -150,7 +134,7 @@ func TestNoSchool(t *testing.T) {
 
 func TestADay(t *testing.T) {
 	c := newSchool(t)
-	c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{pupil(1), present, sick}}})
+	c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{storetest.Pupil(1), present, sick}}})
 	d, err := c.desk.Day(day)
 	if err != nil || d.Due != 2 || d.Taken != 1 || len(d.Classes) != 1 || len(d.Sessions) != 2 {
 		t.Fatalf("%+v, %v", d, err)
@@ -167,8 +151,8 @@ func TestADay(t *testing.T) {
 // Who has left the class and was marked before is still on that day's sheet.
 func TestAPupilWhoLeft(t *testing.T) {
 	c := newSchool(t)
-	c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{pupil(1), present, sick}}})
-	left := edit(schema.KindEnrolment, schema.EnrolmentID(pupil(1), class, schema.DateOf(2026, 9, 1)), schema.EnrolmentTo, schema.Int(int64(day-1)))
+	c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{storetest.Pupil(1), present, sick}}})
+	left := storetest.Edit(schema.KindEnrolment, schema.EnrolmentID(storetest.Pupil(1), class, schema.DateOf(2026, 9, 1)), schema.EnrolmentTo, schema.Int(int64(day-1)))
 	if _, err := c.s.Save(t.Context(), "王", []store.Edit{left}); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +168,7 @@ func TestLeaveOnASheet(t *testing.T) {
 	c := newSchool(t)
 	plan := func(i int, status schema.Status) {
 		t.Helper()
-		l := leave.Leave{ID: c.s.NewID(), From: day, To: day, Status: status, Pupils: []string{pupil(i)}}
+		l := leave.Leave{ID: c.s.NewID(), From: day, To: day, Status: status, Pupils: []string{storetest.Pupil(i)}}
 		if status == schema.StatusSick {
 			l.Symptom = 1
 		}
@@ -200,13 +184,13 @@ func TestLeaveOnASheet(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	leaveMark := schema.Mark{Status: schema.StatusLeave}
-	s = c.save("王", roll.Wish{Marks: []roll.Typed{{pupil(0), leaveMark, present}}})
+	s = c.save("王", roll.Wish{Marks: []roll.Typed{{storetest.Pupil(0), leaveMark, present}}})
 	if s.Rows[0].Mark != present || s.Rows[0].Expected || !s.Rows[1].Expected || s.State != roll.NotTaken {
 		t.Errorf("who came: %+v", s.Rows[0])
 	}
 	// Marked otherwise and taken back: present, not on leave again.
-	c.save("王", roll.Wish{Marks: []roll.Typed{{pupil(2), s.Rows[2].Mark, absent}}})
-	if s = c.save("王", roll.Wish{Marks: []roll.Typed{{pupil(2), absent, present}}}); s.Rows[2].Mark != present {
+	c.save("王", roll.Wish{Marks: []roll.Typed{{storetest.Pupil(2), s.Rows[2].Mark, absent}}})
+	if s = c.save("王", roll.Wish{Marks: []roll.Typed{{storetest.Pupil(2), absent, present}}}); s.Rows[2].Mark != present {
 		t.Errorf("taken back: %+v", s.Rows[2])
 	}
 	s = c.save("王", roll.Wish{Take: true})
@@ -218,12 +202,12 @@ func TestLeaveOnASheet(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range []int{0, 2} {
-		if v := doc.Lookup(schema.Key{Num: schema.SheetMark, Sub: pupil(i)}); !v.IsNil() {
+		if v := doc.Lookup(schema.Key{Num: schema.SheetMark, Sub: storetest.Pupil(i)}); !v.IsNil() {
 			t.Errorf("pupil %d keeps a mark: %v", i, v)
 		}
 	}
 	// Taken back afterwards, a mark does not return from the leave.
-	if s = c.save("王", roll.Wish{Marks: []roll.Typed{{pupil(1), sick, present}}}); s.State != roll.AllPresent {
+	if s = c.save("王", roll.Wish{Marks: []roll.Typed{{storetest.Pupil(1), sick, present}}}); s.State != roll.AllPresent {
 		t.Errorf("%+v", s)
 	}
 }
@@ -244,10 +228,10 @@ func TestDaysBeforeAndAfter(t *testing.T) {
 	}
 	refused(roll.Wish{Take: true}, "roll.early")
 	c.now = day + 1
-	if s := c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{pupil(1), present, sick}}}); !s.Over || s.State != roll.Taken {
+	if s := c.save("王", roll.Wish{Take: true, Marks: []roll.Typed{{storetest.Pupil(1), present, sick}}}); !s.Over || s.State != roll.Taken {
 		t.Errorf("taken late: %+v", s)
 	}
-	change := roll.Wish{Marks: []roll.Typed{{pupil(1), sick, absent}}}
+	change := roll.Wish{Marks: []roll.Typed{{storetest.Pupil(1), sick, absent}}}
 	refused(change, "roll.over")
 	change.Over, change.Why = true, "家长来电更正"
 	if s := c.save("李", change); s.Rows[1].Mark != absent || s.Why != change.Why {

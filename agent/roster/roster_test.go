@@ -1,7 +1,6 @@
 package roster_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/schema"
 	"shangu/sync/change"
 	"shangu/sync/session"
@@ -26,41 +26,13 @@ type school struct {
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	if err := s.SetHome(home); err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.OpenAs(t, home)
 	return &school{t, s, roster.NewBook(s, nil)}
 }
 
 func (s *school) set(kind schema.Kind, id string, kv ...any) {
 	s.t.Helper()
-	e := store.Edit{Kind: kind, ID: id}
-	for i := 0; i < len(kv); i += 2 {
-		key, ok := kv[i].(schema.Key)
-		if !ok {
-			key = schema.Key{Num: kv[i].(schema.FieldNum)}
-		}
-		var v schema.Value
-		switch x := kv[i+1].(type) {
-		case string:
-			v = schema.Str(x)
-		case int:
-			v = schema.Int(int64(x))
-		case schema.Date:
-			v = schema.Int(int64(x))
-		case bool:
-			v = schema.Bool(x)
-		}
-		e.Fields = append(e.Fields, store.FieldEdit{Key: key, Value: v})
-	}
-	if _, err := s.s.Save(context.Background(), "test", []store.Edit{e}); err != nil {
-		s.t.Fatal(err)
-	}
+	storetest.Save(s.t, s.s, storetest.Edit(kind, id, kv...))
 }
 
 func (s *school) open() *roster.Roster {

@@ -11,6 +11,7 @@ import (
 	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/agent/training"
 	"shangu/agent/visit"
 	"shangu/schema"
@@ -31,14 +32,7 @@ type school struct {
 
 func newSchool(t testing.TB) *school {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	if err := s.SetHome(home); err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.OpenAs(t, home)
 	book := roster.NewBook(s, nil)
 	visits := visit.NewDesk(s, s, book)
 	c := &school{t, s, training.NewDesk(s, s, visits, book), visits}
@@ -54,13 +48,7 @@ func (c *school) teacher(id, name string, backbone bool) {
 
 func (c *school) save(kind schema.Kind, id string, kv ...any) {
 	c.t.Helper()
-	e := store.Edit{Kind: kind, ID: id}
-	for i := 0; i < len(kv); i += 2 {
-		e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: kv[i].(schema.FieldNum)}, Value: kv[i+1].(schema.Value)})
-	}
-	if _, err := c.s.Save(c.t.Context(), "导入", []store.Edit{e}); err != nil {
-		c.t.Fatal(err)
-	}
+	storetest.Save(c.t, c.s, storetest.Edit(kind, id, kv...))
 }
 
 func facts(on schema.Date, tenths int) training.Facts {

@@ -8,6 +8,7 @@ import (
 	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/agent/transfer"
 	"shangu/schema"
 	"shangu/schema/text"
@@ -26,34 +27,22 @@ type school struct {
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t)
 	book := roster.NewBook(s, []byte("secret"))
 	c := &school{t, s, book, transfer.NewDesk(s, s, book)}
 	var edits []store.Edit
 	for _, id := range []string{one, two, old} {
-		edits = append(edits, edit(schema.KindClass, id, schema.ClassName, schema.Str(id[5:])))
+		edits = append(edits, storetest.Edit(schema.KindClass, id, schema.ClassName, schema.Str(id[5:])))
 	}
 	for i, name := range []string{"阿依", "张小明"} {
-		id := schema.EnrolmentID(pupil(i), one, start)
-		e := edit(schema.KindEnrolment, id, schema.EnrolmentFrom, schema.Int(int64(start)))
+		id := schema.EnrolmentID(storetest.Pupil(i), one, start)
+		e := storetest.Edit(schema.KindEnrolment, id, schema.EnrolmentFrom, schema.Int(int64(start)))
 		e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: schema.EnrolmentRow}, Value: schema.Int(int64(i + 1))})
-		edits = append(edits, edit(schema.KindPupil, pupil(i), schema.PupilName, schema.Str(name)), e)
+		edits = append(edits, storetest.Edit(schema.KindPupil, storetest.Pupil(i), schema.PupilName, schema.Str(name)), e)
 	}
-	if _, err := s.Save(t.Context(), "import", edits); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Save(t, s, edits...)
 	return c
 }
-
-func edit(kind schema.Kind, id string, n schema.FieldNum, v schema.Value) store.Edit {
-	return store.Edit{Kind: kind, ID: id, Fields: []store.FieldEdit{{Key: schema.Key{Num: n}, Value: v}}}
-}
-
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
 
 func (c *school) pupil(i int) *roster.Pupil {
 	c.t.Helper()
@@ -61,7 +50,7 @@ func (c *school) pupil(i int) *roster.Pupil {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return r.Pupil(pupil(i))
+	return r.Pupil(storetest.Pupil(i))
 }
 
 // places shows a pupil's places: class, days, how each began and ended.
@@ -101,7 +90,7 @@ func (c *school) wrong(err error, field, id string) {
 }
 
 func (c *school) undo(i int) error {
-	return c.desk.Undo(c.t.Context(), "王", pupil(i), transfer.Latest(c.pupil(i), today).ID(), today)
+	return c.desk.Undo(c.t.Context(), "王", storetest.Pupil(i), transfer.Latest(c.pupil(i), today).ID(), today)
 }
 
 func TestAMoveAndBack(t *testing.T) {
@@ -111,26 +100,28 @@ func TestAMoveAndBack(t *testing.T) {
 	if l := transfer.Latest(c.pupil(0), today); l.Kind != transfer.None {
 		t.Errorf("the first list can be taken back: %+v", l)
 	}
-	c.ok(c.desk.Move(ctx, "王", pupil(0), two, today))
+	c.ok(c.desk.Move(ctx, "王", storetest.Pupil(0), two, today))
 	c.is(0, "1 08-01-10-11 0/3 row 1; 2 10-12-… 3/0 row 1; ")
-	c.ok(c.desk.Move(ctx, "王", pupil(1), two, today))
+	c.ok(c.desk.Move(ctx, "王", storetest.Pupil(1), two, today))
 	c.is(1, "1 08-01-10-11 0/3 row 2; 2 10-12-… 3/0 row 2; ")
 	c.ok(c.undo(0))
 	if got := c.places(0); got != before {
 		t.Errorf("taken back: %s, was %s", got, before)
 	}
 	// The same once more, and into the class that it was taken back from.
-	c.ok(c.desk.Move(ctx, "王", pupil(0), two, today))
+	c.ok(c.desk.Move(ctx, "王", storetest.Pupil(0), two, today))
 	c.is(0, "1 08-01-10-11 0/3 row 1; 2 10-12-… 3/0 row 3; ")
 	// A place without a day was never held.
-	c.ok(c.desk.Move(ctx, "王", pupil(0), one, today))
+	c.ok(c.desk.Move(ctx, "王", storetest.Pupil(0), one, today))
 	c.is(0, "1 08-01-10-11 0/3 row 1; 1 10-12-… 3/0 row 3; ")
 }
 
 func TestWhatAMoveRefuses(t *testing.T) {
 	c := newSchool(t)
 	ctx := t.Context()
-	move := func(class string, from schema.Date) error { return c.desk.Move(ctx, "王", pupil(0), class, from) }
+	move := func(class string, from schema.Date) error {
+		return c.desk.Move(ctx, "王", storetest.Pupil(0), class, from)
+	}
 	c.wrong(move(one, today), "class", "transfer.same_class")
 	c.wrong(move("2026/没有", today), "class", "transfer.no_class")
 	c.wrong(move(old, today), "from", "transfer.other_year")
@@ -145,11 +136,11 @@ func TestWhatAMoveRefuses(t *testing.T) {
 func TestOutAndInAgain(t *testing.T) {
 	c := newSchool(t)
 	ctx := t.Context()
-	c.wrong(c.desk.Out(ctx, "王", pupil(0), today, schema.EnrolMoved), "reason", "transfer.why")
-	c.ok(c.desk.Out(ctx, "王", pupil(0), today, schema.EnrolTransferOut))
+	c.wrong(c.desk.Out(ctx, "王", storetest.Pupil(0), today, schema.EnrolMoved), "reason", "transfer.why")
+	c.ok(c.desk.Out(ctx, "王", storetest.Pupil(0), today, schema.EnrolTransferOut))
 	c.is(0, "1 08-01-10-11 0/23 row 1; ")
-	c.wrong(c.desk.Move(ctx, "王", pupil(0), two, today), "from", "transfer.not_here")
-	back := transfer.New{ID: " " + pupil(0), Class: two, From: today - 1, Reason: schema.EnrolResumed}
+	c.wrong(c.desk.Move(ctx, "王", storetest.Pupil(0), two, today), "from", "transfer.not_here")
+	back := transfer.New{ID: " " + storetest.Pupil(0), Class: two, From: today - 1, Reason: schema.EnrolResumed}
 	_, err := c.desk.In(ctx, "王", back)
 	c.wrong(err, "from", "transfer.still_here")
 	back.From = today + 7
@@ -202,10 +193,10 @@ func TestANewPupil(t *testing.T) {
 // double click takes one change back.
 func TestUndoOfWhatWasSeen(t *testing.T) {
 	c := newSchool(t)
-	c.ok(c.desk.Move(t.Context(), "王", pupil(0), two, today))
+	c.ok(c.desk.Move(t.Context(), "王", storetest.Pupil(0), two, today))
 	seen := transfer.Latest(c.pupil(0), today).ID()
-	c.ok(c.desk.Out(t.Context(), "李", pupil(0), today+1, schema.EnrolTransferOut))
-	if err := c.desk.Undo(t.Context(), "王", pupil(0), seen, today); text.Of(err) == nil || text.Of(err).ID() != "transfer.changed" {
+	c.ok(c.desk.Out(t.Context(), "李", storetest.Pupil(0), today+1, schema.EnrolTransferOut))
+	if err := c.desk.Undo(t.Context(), "王", storetest.Pupil(0), seen, today); text.Of(err) == nil || text.Of(err).ID() != "transfer.changed" {
 		t.Errorf("%v", err)
 	}
 	c.is(0, "1 08-01-10-11 0/3 row 1; 2 10-12-10-12 3/23 row 1; ")

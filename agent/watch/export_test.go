@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"shangu/agent/store/storetest"
 	"shangu/agent/watch"
 	"shangu/schema"
 	"shangu/schema/table/tabletest"
@@ -15,7 +16,7 @@ import (
 func TestStepsAsATable(t *testing.T) {
 	c := newSchool(t)
 	c.roll(monday, schema.SessionAM, 1, unknown)
-	id, err := c.desk.Open(t.Context(), "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday, By: "王"})
+	id, err := c.desk.Open(t.Context(), "王", watch.Opening{Pupil: storetest.Pupil(1), Rule: schema.CaseUnknown, On: monday, By: "王"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func TestStepsAsATable(t *testing.T) {
 	}
 	for _, open := range []bool{false, true} {
 		number, name := schema.Masks(open)
-		want := []string{number(pupil(1)), name("张1"), "一年级（2）班", "2026-10-12", "2026-10-13", schema.StepKinds.Label(2).ZH, name("王老师")}
+		want := []string{number(storetest.Pupil(1)), name("张1"), "一年级（2）班", "2026-10-12", "2026-10-13", schema.StepKinds.Label(2).ZH, name("王老师")}
 		if open {
 			want = append(want, "家里有人生病")
 		}

@@ -2,9 +2,7 @@ package watch_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -17,6 +15,7 @@ import (
 	"shangu/agent/form"
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/agent/watch"
 	"shangu/schema"
 	"shangu/schema/text"
@@ -36,44 +35,21 @@ type school struct {
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: [16]byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := storetest.Open(t)
 	c := &school{t, s, watch.NewDesk(s, s, roster.NewBook(s, []byte("secret of addresses")), attend.NewBook(s))}
-	first := schema.DateOf(2026, 9, 1)
-	edits := []store.Edit{edit(schema.KindClass, class, schema.ClassName, schema.Str("一年级（2）班"))}
-	for i := range 8 {
-		edits = append(edits, edit(schema.KindPupil, pupil(i), schema.PupilName, schema.Str(fmt.Sprintf("张%d", i))),
-			edit(schema.KindEnrolment, schema.EnrolmentID(pupil(i), class, first), schema.EnrolmentFrom, schema.Int(int64(first))))
-	}
-	c.save(edits...)
+	c.save(storetest.Class(class, schema.DateOf(2026, 9, 1), "张0", "张1", "张2", "张3", "张4", "张5", "张6", "张7")...)
 	return c
 }
 
-func edit(kind schema.Kind, id string, n schema.FieldNum, v schema.Value) store.Edit {
-	return store.Edit{Kind: kind, ID: id, Fields: []store.FieldEdit{{Key: schema.Key{Num: n}, Value: v}}}
-}
-
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
-
 func (c *school) save(edits ...store.Edit) {
 	c.t.Helper()
-	if _, err := c.s.Save(context.Background(), "王", edits); err != nil {
-		c.t.Fatal(err)
-	}
+	storetest.Save(c.t, c.s, edits...)
 }
 
 // roll takes a roll: marks as pupil, status, pupil, status.
 func (c *school) roll(on schema.Date, session schema.Session, marks ...int) {
 	c.t.Helper()
-	e := edit(schema.KindSheet, schema.SheetID{Date: on, Session: session, Class: class}.String(), schema.SheetState, schema.Int(schema.SheetTaken))
-	for i := 0; i < len(marks); i += 2 {
-		m := schema.Mark{Status: schema.Status(marks[i+1] % 100), Symptom: schema.Symptom(marks[i+1] / 100)}
-		e.Fields = append(e.Fields, store.FieldEdit{Key: schema.Key{Num: schema.SheetMark, Sub: pupil(marks[i])}, Value: m.Encode()})
-	}
-	c.save(e)
+	c.save(storetest.Sheet(class, on, session, schema.SheetTaken, storetest.Marks(marks...)))
 }
 
 func (c *school) absences(on schema.Date) (open, gone []watch.Finding) {
@@ -99,7 +75,7 @@ func TestThreeDaysRunning(t *testing.T) {
 	// Nobody took a roll on the third day: it breaks nothing.
 	c.roll(monday+3, schema.SessionPM, 1, absent, 2, onLeave)
 	open, _ := c.absences(monday + 3)
-	if len(open) != 1 || open[0].Pupil.ID != pupil(1) || open[0].Rules[0] != schema.CaseRun || len(open[0].Days) != 3 {
+	if len(open) != 1 || open[0].Pupil.ID != storetest.Pupil(1) || open[0].Rules[0] != schema.CaseRun || len(open[0].Days) != 3 {
 		t.Fatalf("after three: %+v", open)
 	}
 	if open, _ = c.absences(monday + 2); len(open) != 0 {
@@ -113,16 +89,16 @@ func TestUnknownAndWatchedOpenAtOnce(t *testing.T) {
 	if open, _ := c.absences(monday); len(open) != 1 || open[0].Rules[0] != schema.CaseUnknown {
 		t.Fatalf("%+v", open)
 	}
-	if err := c.desk.SetWatched(t.Context(), "校长", map[string]bool{pupil(2): true}); err != nil {
+	if err := c.desk.SetWatched(t.Context(), "校长", map[string]bool{storetest.Pupil(2): true}); err != nil {
 		t.Fatal(err)
 	}
 	if open, _ := c.absences(monday); len(open) != 2 || open[0].Rules[0] != schema.CaseWatched {
 		t.Fatalf("%+v", open)
 	}
-	if list, err := c.desk.Watched(monday); err != nil || len(list) != 1 || list[0].ID != pupil(2) {
+	if list, err := c.desk.Watched(monday); err != nil || len(list) != 1 || list[0].ID != storetest.Pupil(2) {
 		t.Errorf("%v, %v", list, err)
 	}
-	if err := c.desk.SetWatched(t.Context(), "校长", map[string]bool{pupil(2): false}); err != nil {
+	if err := c.desk.SetWatched(t.Context(), "校长", map[string]bool{storetest.Pupil(2): false}); err != nil {
 		t.Fatal(err)
 	}
 	if open, _ := c.absences(monday); len(open) != 1 {
@@ -134,7 +110,7 @@ func TestACaseFromBeginningToEnd(t *testing.T) {
 	c := newSchool(t)
 	ctx := t.Context()
 	c.roll(monday, schema.SessionAM, 1, unknown)
-	id, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday, By: "王"})
+	id, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: storetest.Pupil(1), Rule: schema.CaseUnknown, On: monday, By: "王"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +124,7 @@ func TestACaseFromBeginningToEnd(t *testing.T) {
 			t.Errorf("want %s at %s: %v", id, field, err)
 		}
 	}
-	_, err = c.desk.Open(ctx, "李", watch.Opening{Pupil: pupil(1), Rule: schema.CaseByHand, On: monday + 1})
+	_, err = c.desk.Open(ctx, "李", watch.Opening{Pupil: storetest.Pupil(1), Rule: schema.CaseByHand, On: monday + 1})
 	said(err, "pupil", "watch.has_case")
 	said(c.desk.AddStep(ctx, "王", id, watch.Step{Kind: 1, Date: monday + 9, Result: "无人接听"}, monday), "date", "watch.not_yet")
 	said(c.desk.AddStep(ctx, "王", id, watch.Step{Kind: 1, Date: monday}, monday), "result", "page.needed")
@@ -192,7 +168,7 @@ func TestACaseFromBeginningToEnd(t *testing.T) {
 	if len(open) != 1 || !slices.Equal(open[0].Days, []schema.Date{monday + 2}) {
 		t.Fatalf("%+v", open)
 	}
-	if _, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday + 2}); err != nil {
+	if _, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: storetest.Pupil(1), Rule: schema.CaseUnknown, On: monday + 2}); err != nil {
 		t.Error(err)
 	}
 	all, err := c.desk.Cases()
@@ -273,7 +249,7 @@ func TestNeverSeen(t *testing.T) {
 		n++
 	}
 	open, gone := c.absences(on - 1)
-	if len(gone) != 1 || gone[0].Pupil.ID != pupil(3) || len(gone[0].Days) != 10 || len(open) != 1 || open[0].Rules[0] != schema.CaseGone {
+	if len(gone) != 1 || gone[0].Pupil.ID != storetest.Pupil(3) || len(gone[0].Days) != 10 || len(open) != 1 || open[0].Rules[0] != schema.CaseGone {
 		t.Errorf("%+v, %+v", open, gone)
 	}
 }
@@ -324,7 +300,7 @@ func TestSickness(t *testing.T) {
 // what families said.
 func TestCasesAsATable(t *testing.T) {
 	c := newSchool(t)
-	id, err := c.desk.Open(t.Context(), "王小二", watch.Opening{Pupil: pupil(1), Rule: schema.CaseByHand, On: monday, By: "王小二", Note: "家里的事"})
+	id, err := c.desk.Open(t.Context(), "王小二", watch.Opening{Pupil: storetest.Pupil(1), Rule: schema.CaseByHand, On: monday, By: "王小二", Note: "家里的事"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,9 +320,9 @@ func TestCasesAsATable(t *testing.T) {
 		if err != nil || len(rows) != 3 {
 			t.Fatalf("%v, %v", rows, err)
 		}
-		want := []string{schema.MaskID(pupil(1)), "张*", "一年级（2）班", "2026-10-12", "人工立案", "王**", "1", "2026-10-12"}
+		want := []string{schema.MaskID(storetest.Pupil(1)), "张*", "一年级（2）班", "2026-10-12", "人工立案", "王**", "1", "2026-10-12"}
 		if open {
-			want[0], want[1], want[5] = pupil(1), "张1", "王小二"
+			want[0], want[1], want[5] = storetest.Pupil(1), "张1", "王小二"
 		}
 		if !slices.Equal(rows[2], want) {
 			t.Errorf("open %v: %q", open, rows[2])
@@ -366,7 +342,7 @@ func TestClustersGrow(t *testing.T) {
 				s := attend.Sheet{Class: class, Session: session, State: schema.SheetTaken}
 				for p := range 8 {
 					if rapid.IntRange(0, 3).Draw(t, "sick") == 0 {
-						s.Marks = append(s.Marks, attend.Mark{Pupil: pupil(p), Status: schema.StatusSick, Symptom: schema.Symptom(rapid.SampledFrom([]int{1, 2, 7, 13}).Draw(t, "symptom"))})
+						s.Marks = append(s.Marks, attend.Mark{Pupil: storetest.Pupil(p), Status: schema.StatusSick, Symptom: schema.Symptom(rapid.SampledFrom([]int{1, 2, 7, 13}).Draw(t, "symptom"))})
 					}
 				}
 				day.Sheets = append(day.Sheets, s)
@@ -400,7 +376,7 @@ func TestClustersGrow(t *testing.T) {
 			}
 		}
 		last := &days[len(days)-1].Sheets[1]
-		last.Marks = append(last.Marks, attend.Mark{Pupil: pupil(9), Status: schema.StatusSick, Symptom: 1})
+		last.Marks = append(last.Marks, attend.Mark{Pupil: storetest.Pupil(9), Status: schema.StatusSick, Symptom: 1})
 		is := l.Clusters(days)
 		for _, c := range was {
 			if !slices.ContainsFunc(is, func(d watch.Cluster) bool { return c.Group == d.Group }) {
@@ -493,7 +469,7 @@ func TestRulesOfAbsenceInTime(t *testing.T) {
 func TestFindingsAndWatchListAsTables(t *testing.T) {
 	c := newSchool(t)
 	c.roll(monday, schema.SessionAM, 1, unknown)
-	if err := c.desk.SetWatched(t.Context(), "王", map[string]bool{pupil(2): true}); err != nil {
+	if err := c.desk.SetWatched(t.Context(), "王", map[string]bool{storetest.Pupil(2): true}); err != nil {
 		t.Fatal(err)
 	}
 	for _, open := range []bool{false, true} {
@@ -502,8 +478,8 @@ func TestFindingsAndWatchListAsTables(t *testing.T) {
 			write func(io.Writer) error
 			row   []string
 		}{
-			"待立案与名在人不在": {func(w io.Writer) error { return c.desk.WriteFindings(w, monday, open) }, []string{id(pupil(1)), name("张1"), "一年级（2）班", "去向待查", "1", "2026-10-12"}},
-			"重点关注学生":    {func(w io.Writer) error { return c.desk.WriteWatched(w, monday, open) }, []string{id(pupil(2)), name("张2"), "一年级（2）班"}},
+			"待立案与名在人不在": {func(w io.Writer) error { return c.desk.WriteFindings(w, monday, open) }, []string{id(storetest.Pupil(1)), name("张1"), "一年级（2）班", "去向待查", "1", "2026-10-12"}},
+			"重点关注学生":    {func(w io.Writer) error { return c.desk.WriteWatched(w, monday, open) }, []string{id(storetest.Pupil(2)), name("张2"), "一年级（2）班"}},
 		} {
 			var b bytes.Buffer
 			if err := want.write(&b); err != nil {

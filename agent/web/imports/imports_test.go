@@ -10,6 +10,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"shangu/agent/account"
+	"shangu/agent/store/storetest"
 	"shangu/agent/transfer"
 	"shangu/agent/web/imports"
 	"shangu/agent/web/roster"
@@ -26,13 +27,11 @@ func open(t *testing.T) *webtest.School {
 	return s
 }
 
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
-
 const head = "全国学籍号,姓名,班级,性别\n"
 
 func file(lines ...string) []byte { return []byte(head + strings.Join(lines, "\n")) }
 
-func row(i int, rest string) string { return pupil(i) + "," + rest }
+func row(i int, rest string) string { return storetest.Pupil(i) + "," + rest }
 
 func TestAPreviewStoresNothing(t *testing.T) {
 	s := open(t)
@@ -59,7 +58,7 @@ func TestAPreviewStoresNothing(t *testing.T) {
 	s.Post(at+"/store", "out", "0").Is(303)
 	s.Get(at).Is(200, "转出 1 人")
 	r, _ = s.Book.Open()
-	if gone := r.Pupil(pupil(2)); r.ClassOn(gone, schema.DateAt(s.Now)) != nil || r.ClassOn(gone, schema.DateAt(s.Now)-1) == nil || gone.Places()[0].Out != schema.EnrolTransferOut {
+	if gone := r.Pupil(storetest.Pupil(2)); r.ClassOn(gone, schema.DateAt(s.Now)) != nil || r.ClassOn(gone, schema.DateAt(s.Now)-1) == nil || gone.Places()[0].Out != schema.EnrolTransferOut {
 		t.Errorf("%+v", gone.Places())
 	}
 }
@@ -86,7 +85,7 @@ func TestColumns(t *testing.T) {
 	book.SetSheetName("Sheet1", "说明")
 	book.SetCellValue("说明", "A1", "填表须知")
 	book.NewSheet("花名册")
-	for i, line := range [][]any{{"云岭小学"}, {"号码", "谁", "所在", "备注"}, {pupil(1), "阿依", "一年级（1）班", "x"}, {pupil(2), "李四", "一年级（1）班", ""}} {
+	for i, line := range [][]any{{"云岭小学"}, {"号码", "谁", "所在", "备注"}, {storetest.Pupil(1), "阿依", "一年级（1）班", "x"}, {storetest.Pupil(2), "李四", "一年级（1）班", ""}} {
 		book.SetSheetRow("花名册", fmt.Sprintf("A%d", i+1), &line)
 	}
 	var b bytes.Buffer
@@ -108,7 +107,7 @@ func TestColumns(t *testing.T) {
 	s.Get(at).Is(200, "阿依", "确认存入")
 	s.Post(at + "/store").Is(303)
 	// The next file of this kind is read without a question.
-	at = s.Upload("/import", "y.csv", []byte("号码,谁,所在\n"+pupil(3)+",王五,一年级（1）班\n"), "kind", "roster", "year", "2026").Is(303).Location
+	at = s.Upload("/import", "y.csv", []byte("号码,谁,所在\n"+storetest.Pupil(3)+",王五,一年级（1）班\n"), "kind", "roster", "year", "2026").Is(303).Location
 	s.Get(at).Is(200, "王五", "确认存入")
 }
 
@@ -145,7 +144,7 @@ func TestThousandsOfPupils(t *testing.T) {
 	}
 	w.SetRow("A1", []any{"全国学籍号", "姓名", "班级", "性别", "出生日期", "是否住宿生"})
 	for i := range 3000 {
-		w.SetRow(fmt.Sprintf("A%d", i+2), []any{pupil(i), fmt.Sprintf("学生%d", i), fmt.Sprintf("%s年级（%d）班", []string{"一", "二", "三", "四", "五", "六"}[i/500], i/50%10+1), "男", "2016-09-01", "是"})
+		w.SetRow(fmt.Sprintf("A%d", i+2), []any{storetest.Pupil(i), fmt.Sprintf("学生%d", i), fmt.Sprintf("%s年级（%d）班", []string{"一", "二", "三", "四", "五", "六"}[i/500], i/50%10+1), "男", "2016-09-01", "是"})
 	}
 	w.Flush()
 	var b bytes.Buffer

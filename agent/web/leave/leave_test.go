@@ -1,7 +1,6 @@
 package leave_test
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 	"shangu/agent/attend"
 	"shangu/agent/leave"
 	"shangu/agent/roll"
+	"shangu/agent/store/storetest"
 	"shangu/agent/watch"
 	"shangu/agent/web/day"
 	pages "shangu/agent/web/leave"
@@ -18,17 +18,11 @@ import (
 
 const class = "2026/一年级（1）班"
 
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
-
 func newSchool(t *testing.T) *webtest.School {
 	t.Helper()
 	s := webtest.New(t)
 	s.Staff()
-	s.Save(webtest.Edit(schema.KindClass, class, schema.ClassName, "一年级（1）班", schema.ClassOrder, 101))
-	for i, name := range []string{"阿依", "李四", "张小明", "王五"} {
-		s.Save(webtest.Edit(schema.KindPupil, pupil(i), schema.PupilName, name),
-			webtest.Edit(schema.KindEnrolment, schema.EnrolmentID(pupil(i), class, schema.DateOf(2026, 9, 1)), schema.EnrolmentFrom, schema.DateOf(2026, 9, 1)))
-	}
+	s.Save(storetest.Class(class, schema.DateOf(2026, 9, 1), "阿依", "李四", "张小明", "王五")...)
 	today := func() schema.Date { return schema.DateAt(s.Now) }
 	leaves := leave.NewDesk(s.Store, s.Store, s.Book, today)
 	days := attend.NewBook(s.Store)
@@ -49,21 +43,21 @@ func TestLeavePages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := s.Get("/leave/new?class="+r.Key(class)+"&pupil="+r.Key(pupil(1))).Is(200, "李四", `value="2026-10-12"`)
+	p := s.Get("/leave/new?class="+r.Key(class)+"&pupil="+r.Key(storetest.Pupil(1))).Is(200, "李四", `value="2026-10-12"`)
 	form := func(kv ...string) []string {
 		return append([]string{"id", p.Value("id"), "class", r.Key(class), "status", "4", "from", "2026-10-12"}, kv...)
 	}
 	s.Post("/leave/new", form("reason", "水痘")...).Is(422, "水痘", "请至少选一名学生")
-	s.Post("/leave/new", form("pupil", r.Key(pupil(1)), "to", "2026-10-11", "reason", "水痘")...).Is(422, "水痘", "不能早于开始日期")
-	s.Post("/leave/new", form("pupil", r.Key(pupil(1)), "to", "10月14日")...).Is(422, "10月14日")
+	s.Post("/leave/new", form("pupil", r.Key(storetest.Pupil(1)), "to", "2026-10-11", "reason", "水痘")...).Is(422, "水痘", "不能早于开始日期")
+	s.Post("/leave/new", form("pupil", r.Key(storetest.Pupil(1)), "to", "10月14日")...).Is(422, "10月14日")
 	s.Post("/leave/new", form("pupil", "0123456789abcdef")...).Is(422, "不在名册里")
 	for range 2 {
-		s.Post("/leave/new", form("pupil", r.Key(pupil(1)), "to", "2026-10-14", "symptom", "9", "reason", "水痘")...).Is(http.StatusSeeOther)
+		s.Post("/leave/new", form("pupil", r.Key(storetest.Pupil(1)), "to", "2026-10-14", "symptom", "9", "reason", "水痘")...).Is(http.StatusSeeOther)
 	}
 	if n := s.Store.Status().Kinds[schema.KindLeave]; n != 1 {
 		t.Errorf("%d leaves", n)
 	}
-	list := s.Get("/leave").Is(200, "李四", "水痘", "病假（皮疹）", "10月14日").Lacks(pupil(1))
+	list := s.Get("/leave").Is(200, "李四", "水痘", "病假（皮疹）", "10月14日").Lacks(storetest.Pupil(1))
 	one := list.Link("李四")
 	s.Get(one).Is(200, "提前结束", "作废")
 	s.Post(one+"/end", "to", "2026-10-20").Is(422, "只能提前", `value="2026-10-20"`)
@@ -85,7 +79,7 @@ func TestLeaveOfAGroup(t *testing.T) {
 	}
 	kv := []string{"class", r.Key(class), "status", "8", "from", "2026-10-15", "session", "2", "reason", "运动会"}
 	for i := range 4 {
-		kv = append(kv, "pupil", r.Key(pupil(i)))
+		kv = append(kv, "pupil", r.Key(storetest.Pupil(i)))
 	}
 	s.Post("/leave/new", kv...).Is(http.StatusSeeOther)
 	s.Get("/leave").Is(200, "以后要请假的", "等 4 人", "公假", "下午", "一年级（1）班")

@@ -28,8 +28,6 @@ const class = "2026/一年级（2）班"
 
 var monday = schema.DateOf(2026, 10, 12)
 
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
-
 // tables says what it was asked for instead of writing it.
 type tables struct{}
 
@@ -47,24 +45,14 @@ func newSchool(t *testing.T) *webtest.School {
 	t.Helper()
 	s := webtest.New(t)
 	s.Now = time.Date(2026, 11, 2, 1, 0, 0, 0, time.UTC)
-	first := schema.DateOf(2026, 9, 1)
-	edits := []store.Edit{webtest.Edit(schema.KindClass, class, schema.ClassName, "一年级（2）班")}
-	for i, name := range []string{"阿依古丽", "李四", "张小明"} {
-		edits = append(edits, webtest.Edit(schema.KindPupil, pupil(i), schema.PupilName, name),
-			webtest.Edit(schema.KindEnrolment, schema.EnrolmentID(pupil(i), class, first), schema.EnrolmentFrom, first))
-	}
-	s.Save(edits...)
+	s.Save(storetest.Class(class, schema.DateOf(2026, 9, 1), "阿依古丽", "李四", "张小明")...)
 	roll(s, monday, map[int]schema.Mark{1: {Status: schema.StatusAbsent}, 2: {Status: schema.StatusSick, Symptom: 1}})
 	serve(s)
 	return s
 }
 
 func roll(s *webtest.School, on schema.Date, marks map[int]schema.Mark) {
-	kv := []any{schema.SheetState, schema.SheetTaken}
-	for i, m := range marks {
-		kv = append(kv, schema.Key{Num: schema.SheetMark, Sub: pupil(i)}, m.Encode())
-	}
-	s.Save(webtest.Edit(schema.KindSheet, schema.SheetID{Date: on, Session: schema.SessionAM, Class: class}.String(), kv...))
+	s.Save(storetest.Sheet(class, on, schema.SessionAM, schema.SheetTaken, marks))
 }
 
 func TestFreezeAndCorrectOnPages(t *testing.T) {
@@ -115,7 +103,7 @@ func TestRegisterOnPages(t *testing.T) {
 	s := newSchool(t)
 	s.SignIn(account.Clerk)
 	at := s.Get("/reports/2026-10/registers").Is(200, "3 名学生").Link("一年级（2）班")
-	s.Get(at).Is(200, "张小明", `<td class="bad">旷</td>`, `<td class="wait">病</td>`, "√ 出勤").Lacks(pupil(1), "带姓名")
+	s.Get(at).Is(200, "张小明", `<td class="bad">旷</td>`, `<td class="wait">病</td>`, "√ 出勤").Lacks(storetest.Pupil(1), "带姓名")
 	f := open(t, s.Get(at+"/xlsx").Is(200).Body)
 	if got, _ := f.GetCellValue("一年级（2）班", "B6"); got != "张**" {
 		t.Errorf("a name that is not masked: %q", got)

@@ -2,7 +2,6 @@ package sheet_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -10,6 +9,7 @@ import (
 	"shangu/agent/attend"
 	"shangu/agent/leave"
 	"shangu/agent/roll"
+	"shangu/agent/store/storetest"
 	"shangu/agent/watch"
 	"shangu/agent/web/sheet"
 	"shangu/agent/web/webtest"
@@ -17,8 +17,6 @@ import (
 )
 
 const class = "2026/一年级（1）班"
-
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
 
 // bench is a class of three and its sheet of this morning.
 type bench struct {
@@ -31,11 +29,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	s := webtest.New(t)
 	s.Staff()
-	s.Save(webtest.Edit(schema.KindClass, class, schema.ClassName, "一年级（1）班", schema.ClassOrder, 101))
-	for i, name := range []string{"阿依", "李四", "张小明"} {
-		s.Save(webtest.Edit(schema.KindPupil, pupil(i), schema.PupilName, name),
-			webtest.Edit(schema.KindEnrolment, schema.EnrolmentID(pupil(i), class, schema.DateOf(2026, 9, 1)), schema.EnrolmentFrom, schema.DateOf(2026, 9, 1)))
-	}
+	s.Save(storetest.Class(class, schema.DateOf(2026, 9, 1), "阿依", "李四", "张小明")...)
 	today := func() schema.Date { return schema.DateAt(s.Now) }
 	days := attend.NewBook(s.Store)
 	desk := roll.NewDesk(roll.Parts{
@@ -48,10 +42,10 @@ func newBench(t *testing.T) *bench {
 	}
 	b := &bench{School: s, path: sheet.Path(r, schema.SheetID{Date: today(), Session: schema.SessionAM, Class: class})}
 	for i := range b.key {
-		b.key[i] = r.Key(pupil(i))
+		b.key[i] = r.Key(storetest.Pupil(i))
 	}
 	s.SignIn(account.Clerk)
-	s.Get(b.path).Is(200, "张小明", b.key[2]).Lacks(pupil(0), class)
+	s.Get(b.path).Is(200, "张小明", b.key[2]).Lacks(storetest.Pupil(0), class)
 	return b
 }
 
@@ -64,7 +58,7 @@ var present, absent, sick = [3]int{1, 0, 0}, [3]int{6, 0, 0}, [3]int{4, 0, 1}
 // What a script sends is saved, and what the page is told names pupils by keys.
 func TestSaved(t *testing.T) {
 	b := newBench(t)
-	b.Send(b.path, m{"marks": []m{typed(b.key[1], present, sick)}, "take": true}).Is(200, `"state":1`, `"where":1`, b.key[1]).Lacks(pupil(1), "李四")
+	b.Send(b.path, m{"marks": []m{typed(b.key[1], present, sick)}, "take": true}).Is(200, `"state":1`, `"where":1`, b.key[1]).Lacks(storetest.Pupil(1), "李四")
 	b.Get(b.path+"/now").Is(200, `"state":1`, `[4,0,1]`)
 	p := b.Send(b.path, m{"marks": []m{typed(b.key[1], present, absent), typed(b.key[2], present, absent)}}).Is(200)
 	var a struct {
@@ -84,7 +78,7 @@ func TestBadWishes(t *testing.T) {
 	before := b.Store.Status().Tip
 	for name, w := range map[string]any{
 		"no such pupil":     m{"marks": []m{typed("0123456789abcdef", present, absent)}},
-		"a pupil's number":  m{"marks": []m{typed(pupil(0), present, absent)}},
+		"a pupil's number":  m{"marks": []m{typed(storetest.Pupil(0), present, absent)}},
 		"status 700":        m{"marks": []m{typed(b.key[0], present, [3]int{700, 0, 0})}},
 		"status -1":         m{"marks": []m{typed(b.key[0], present, [3]int{-1, 0, 0})}},
 		"status 300":        m{"marks": []m{typed(b.key[0], present, [3]int{300, 0, 0})}},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -224,8 +225,8 @@ func TestWhoMay(t *testing.T) {
 	if got := cells("/visits/export?names=1"); !strings.Contains(got, "赵一、钱二") || !strings.Contains(got, "李小红 2.5") || !strings.Contains(got, pact) {
 		t.Errorf("the head's workbook: %s", got)
 	}
-	if !strings.Contains(s.Log.String(), `exported with names" account=head table=visits`) {
-		t.Errorf("nobody wrote down who took the names away: %s", s.Log.String())
+	if want := []string{"head visits /visits/export"}; !slices.Equal(s.Noted, want) {
+		t.Errorf("who took the names away: %q, want %q", s.Noted, want)
 	}
 	p := s.Get("/visits/export?names=1")
 	plan, err := intake.Read(intake.Visits, "visits.xlsx", []byte(p.Body), s.Store, intake.Options{Today: schema.DateAt(s.Now)})

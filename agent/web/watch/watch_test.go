@@ -23,8 +23,6 @@ const class = "2026/一年级（2）班"
 
 var monday = schema.DateOf(2026, 10, 12)
 
-func pupil(i int) string { return fmt.Sprintf("L99010920160901%04d", i) }
-
 func serve(s *webtest.School) {
 	s.Staff()
 	s.Serve(pages.Area(watch.NewDesk(s.Store, s.Store, s.Book, attend.NewBook(s.Store)), s.Book))
@@ -33,23 +31,13 @@ func serve(s *webtest.School) {
 func newSchool(t *testing.T) *webtest.School {
 	t.Helper()
 	s := webtest.New(t)
-	first := schema.DateOf(2026, 9, 1)
-	edits := []store.Edit{webtest.Edit(schema.KindClass, class, schema.ClassName, "一年级（2）班")}
-	for i, name := range []string{"阿依", "李四", "张小明", "周一<b>"} {
-		edits = append(edits, webtest.Edit(schema.KindPupil, pupil(i), schema.PupilName, name),
-			webtest.Edit(schema.KindEnrolment, schema.EnrolmentID(pupil(i), class, first), schema.EnrolmentFrom, first))
-	}
-	s.Save(edits...)
+	s.Save(storetest.Class(class, schema.DateOf(2026, 9, 1), "阿依", "李四", "张小明", "周一<b>")...)
 	serve(s)
 	return s
 }
 
 func roll(s *webtest.School, on schema.Date, marks map[int]schema.Mark) {
-	kv := []any{schema.SheetState, schema.SheetTaken}
-	for i, m := range marks {
-		kv = append(kv, schema.Key{Num: schema.SheetMark, Sub: pupil(i)}, m.Encode())
-	}
-	s.Save(webtest.Edit(schema.KindSheet, schema.SheetID{Date: on, Session: schema.SessionAM, Class: class}.String(), kv...))
+	s.Save(storetest.Sheet(class, on, schema.SessionAM, schema.SheetTaken, marks))
 }
 
 func TestACaseOnPages(t *testing.T) {
@@ -57,7 +45,7 @@ func TestACaseOnPages(t *testing.T) {
 	s.SignIn(account.Clerk)
 	s.Get("/watch").Is(200, "没有学生需要立案", "还没点名，未核查")
 	roll(s, monday, map[int]schema.Mark{3: {Status: schema.StatusUnknown}})
-	page := s.Get("/watch").Is(200, "周一&lt;b&gt;", "零报告").Lacks(pupil(3))
+	page := s.Get("/watch").Is(200, "周一&lt;b&gt;", "零报告").Lacks(storetest.Pupil(3))
 	at := s.Post("/watch/open", "pupil", page.Value("pupil"), "rule", "4").Is(303).Location
 	s.Get(at).Is(200, "去向待查", "还没有记录")
 	if want := []string{"clerk case " + at}; !slices.Equal(s.Noted, want) {
@@ -90,7 +78,7 @@ func TestByHandAndTheWatchList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, li := r.Key(class), r.Key(pupil(1))
+	at, li := r.Key(class), r.Key(storetest.Pupil(1))
 	s.SignIn(account.Clerk)
 	s.Get("/watch/new").Is(200, "/watch/new/"+at, "4 名学生")
 	s.Post("/watch/new/"+at, "pupil", li, "note", "", "by", "李").Is(422, " selected", "请填写这一项")
@@ -102,12 +90,12 @@ func TestByHandAndTheWatchList(t *testing.T) {
 	s.Post("/watch/list/"+at, "pupil", li).Is(403)
 	s.SignIn(account.Head)
 	s.Get("/watch/list").Is(200, "名单是空的", "/watch/list/"+at)
-	s.Post("/watch/list/"+at, "pupil", r.Key(pupil(2)), "pupil", r.Key(pupil(0))).Is(303)
+	s.Post("/watch/list/"+at, "pupil", r.Key(storetest.Pupil(2)), "pupil", r.Key(storetest.Pupil(0))).Is(303)
 	s.Get("/watch/list").Is(200, "张小明", "阿依")
 	if n := strings.Count(s.Get("/watch/list/"+at).Body, " checked"); n != 2 {
 		t.Errorf("%d are ticked", n)
 	}
-	s.Post("/watch/list/"+at, "pupil", r.Key(pupil(2))).Is(303)
+	s.Post("/watch/list/"+at, "pupil", r.Key(storetest.Pupil(2))).Is(303)
 	s.Get("/watch/list").Is(200, "张小明").Lacks("阿依")
 }
 

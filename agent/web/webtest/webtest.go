@@ -5,7 +5,6 @@ package webtest
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -25,6 +24,7 @@ import (
 	"shangu/agent/account"
 	"shangu/agent/roster"
 	"shangu/agent/store"
+	"shangu/agent/store/storetest"
 	"shangu/agent/web/sign"
 	"shangu/agent/web/ui"
 	"shangu/schema"
@@ -53,12 +53,9 @@ type School struct {
 func New(t *testing.T) *School {
 	t.Helper()
 	s := &School{T: t, Now: time.Date(2026, 10, 12, 1, 0, 0, 0, time.UTC), by: map[account.Role]string{}}
-	var err error
-	if s.Store, err = store.Open(t.TempDir(), store.Options{Device: [16]byte{1}}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Store.Close() })
+	s.Store = storetest.Open(t)
 	s.Book = roster.NewBook(s.Store, bytes.Repeat([]byte{7}, 32))
+	var err error
 	s.Accounts, err = account.Open(account.Options{
 		Path: filepath.Join(t.TempDir(), "accounts"), Files: seal.Files{}, Now: func() time.Time { return s.Now }, Rand: rand.Reader, Cost: account.Cost{Memory: 8, Time: 1}})
 	if err != nil {
@@ -85,35 +82,12 @@ func (s *School) ID(r account.Role) string { return s.by[r] }
 // Save keeps edits at once.
 func (s *School) Save(edits ...store.Edit) {
 	s.T.Helper()
-	if _, err := s.Store.Save(context.Background(), "test", edits); err != nil {
-		s.T.Fatal(err)
-	}
+	storetest.Save(s.T, s.Store, edits...)
 }
 
 // Edit is an edit of a document: fields and values in turn.
 func Edit(kind schema.Kind, id string, kv ...any) store.Edit {
-	e := store.Edit{Kind: kind, ID: id}
-	for i := 0; i+1 < len(kv); i += 2 {
-		k, ok := kv[i].(schema.Key)
-		if !ok {
-			k = schema.Key{Num: kv[i].(schema.FieldNum)}
-		}
-		var v schema.Value
-		switch x := kv[i+1].(type) {
-		case string:
-			v = schema.Str(x)
-		case bool:
-			v = schema.Bool(x)
-		case int:
-			v = schema.Int(int64(x))
-		case schema.Date:
-			v = schema.Int(int64(x))
-		case schema.Value:
-			v = x
-		}
-		e.Fields = append(e.Fields, store.FieldEdit{Key: k, Value: v})
-	}
-	return e
+	return storetest.Edit(kind, id, kv...)
 }
 
 // Serve opens pages, and the sign-in that leads to them.
