@@ -183,7 +183,7 @@ func TestACaseClosedByMistake(t *testing.T) {
 	c := newSchool(t)
 	ctx := t.Context()
 	c.roll(monday, schema.SessionAM, 1, unknown)
-	id, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday})
+	id, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: storetest.Pupil(1), Rule: schema.CaseUnknown, On: monday})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestACaseClosedByMistake(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.roll(monday+2, schema.SessionAM, 1, unknown)
-	if _, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: pupil(1), Rule: schema.CaseUnknown, On: monday + 2}); err != nil {
+	if _, err := c.desk.Open(ctx, "王", watch.Opening{Pupil: storetest.Pupil(1), Rule: schema.CaseUnknown, On: monday + 2}); err != nil {
 		t.Fatal(err)
 	}
 	said(c.desk.Reopen(ctx, "李", id, "认错人了", monday+2), "watch.has_later")
