@@ -17,8 +17,9 @@ import (
 // lanFile keeps whether other computers may use the pages, and by what key.
 const lanFile = "lan.json"
 
-// lanLook is how often the machine's addresses are looked at while it is on.
-const lanLook = 15 * time.Second
+// lanLook is how often the machine's addresses are looked at while it is on: whoever
+// has plugged the cable in waits before the page for the address to show.
+const lanLook = 3 * time.Second
 
 // openLAN reads the setting. One that cannot be read costs no more than being set
 // again.

@@ -7,10 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 
 	"shangu/installer/stage"
 )
@@ -61,7 +58,7 @@ done
 
 // networks are networks of their own, gone with their files.
 type networks struct {
-	agents, middle, hub *os.File
+	agents, middle, hub *stage.Network
 	s                   *stage.Stage
 }
 
@@ -80,11 +77,11 @@ func runHoles(ctx context.Context, b *Bench) (o Outcome, err error) {
 	}
 	defer s.Close()
 	n := &networks{s: s}
-	for _, f := range []**os.File{&n.agents, &n.middle, &n.hub} {
-		if *f, err = newNetwork(); err != nil {
+	for _, network := range []**stage.Network{&n.agents, &n.middle, &n.hub} {
+		if *network, err = stage.NewNetwork(); err != nil {
 			return Skip("cannot make a network here: %v", err)
 		}
-		defer (*f).Close()
+		defer (*network).Close()
 	}
 	if err := n.lay(ctx); err != nil {
 		return o, err
@@ -92,47 +89,18 @@ func runHoles(ctx context.Context, b *Bench) (o Outcome, err error) {
 	return throughHole(ctx, s, n)
 }
 
-// newNetwork makes a network and returns the file that keeps it.
-func newNetwork() (f *os.File, err error) {
-	err = onThread(func() (err error) {
-		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("make network: %w", err)
-		}
-		f, err = os.Open("/proc/thread-self/ns/net")
-		return err
-	})
-	return f, err
-}
-
-// onThread runs f on a thread of its own, which ends with it: it may go to
-// another network.
-func onThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- f()
-	}()
-	return <-done
-}
-
-// path is a network's name for nsenter and ip.
-func path(network *os.File) string {
-	return "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.FormatUint(uint64(network.Fd()), 10)
-}
-
 // lay lays the cables and puts the programs where they belong.
 func (n *networks) lay(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "sh", "-c", layWay)
-	cmd.Env = append(os.Environ(), "A="+path(n.agents), "M="+path(n.middle), "H="+path(n.hub),
+	cmd.Env = append(os.Environ(), "A="+n.agents.Path(), "M="+n.middle.Path(), "H="+n.hub.Path(),
 		"AGENTS="+holeAgents, "MIDDLE="+holeMiddle, "HUB="+holeHub)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("lay cables: %w: %s", err, out)
 	}
 	n.s.Host, n.s.Elsewhere = holeHub, map[string]string{}
-	for name, network := range map[string]*os.File{"agent": n.agents, "hub": n.hub} {
-		file := filepath.Join(n.s.Work, name+".sh")
-		script := fmt.Sprintf("#!/bin/sh\nexec nsenter --net=%s %s \"$@\"\n", path(network), filepath.Join(n.s.Bin, name))
-		if err := os.WriteFile(file, []byte(script), 0o700); err != nil {
+	for name, network := range map[string]*stage.Network{"agent": n.agents, "hub": n.hub} {
+		file, err := network.Program(n.s.Work, filepath.Join(n.s.Bin, name))
+		if err != nil {
 			return err
 		}
 		n.s.Elsewhere[name] = file
@@ -143,10 +111,7 @@ func (n *networks) lay(ctx context.Context) error {
 // found founds the district, from within the hub's network: the stage knocks at
 // the nodes that it starts.
 func (n *networks) found(ctx context.Context, l *ledger) (h *stage.Hub, err error) {
-	err = onThread(func() (err error) {
-		if err = unix.Setns(int(n.hub.Fd()), unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("enter the hub's network: %w", err)
-		}
+	err = n.hub.Enter(func() (err error) {
 		h, err = l.open(ctx, n.s, 1)
 		return err
 	})
@@ -156,15 +121,15 @@ func (n *networks) found(ctx context.Context, l *ledger) (h *stage.Hub, err erro
 func (n *networks) hole(ctx context.Context, packet int) error {
 	// A cable's end takes the room of a VLAN tag beyond its MTU.
 	mtu := strconv.Itoa(packet - 4)
-	if err := system(ctx, "nsenter", "--net="+path(n.agents), "ip", "link", "set", "a1", "mtu", mtu); err != nil {
+	if err := system(ctx, "nsenter", "--net="+n.agents.Path(), "ip", "link", "set", "a1", "mtu", mtu); err != nil {
 		return err
 	}
-	return system(ctx, "nsenter", "--net="+path(n.hub), "ip", "link", "set", "h0", "mtu", mtu)
+	return system(ctx, "nsenter", "--net="+n.hub.Path(), "ip", "link", "set", "h0", "mtu", mtu)
 }
 
 func (n *networks) vanished(ctx context.Context) (sum int, err error) {
-	for dev, network := range map[string]*os.File{"a1": n.agents, "h0": n.hub} {
-		out, err := exec.CommandContext(ctx, "nsenter", "--net="+path(network), "ip", "-s", "-j", "link", "show", "dev", dev).Output()
+	for dev, network := range map[string]*stage.Network{"a1": n.agents, "h0": n.hub} {
+		out, err := exec.CommandContext(ctx, "nsenter", "--net="+network.Path(), "ip", "-s", "-j", "link", "show", "dev", dev).Output()
 		var v []struct {
 			Stats64 struct{ RX struct{ Dropped int } }
 		}

@@ -199,8 +199,13 @@ func open(t *testing.T, code string, kinds ...string) *desk {
 func unopened(t *testing.T, code string, kinds ...string) *desk {
 	t.Helper()
 	needBrowser(t)
+	return placed(t, newStage(t), code, kinds...)
+}
+
+// placed is unopened on a stage that is there.
+func placed(t *testing.T, s *stage.Stage, code string, kinds ...string) *desk {
+	t.Helper()
 	from := template(t, code, kinds...)
-	s := newStage(t)
 	c := s.School("agent", code)
 	twin, err := from.Clone(filepath.Join(filepath.Base(s.Work), "agent"))
 	if err != nil {

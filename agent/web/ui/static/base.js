@@ -19,6 +19,10 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
+// Who has not answered after so many milliseconds is not there any more: the cable was
+// pulled, or the router has given the computer another address.
+const PATIENCE = 10000;
+
 // On a telephone the menu scrolls sideways; the entry of this page is in sight.
 const lit = document.querySelector(".bar nav [aria-current]");
 function showLit() {
@@ -54,14 +58,22 @@ async function ask(path, body) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
-  const r = await fetch(path, options);
-  let answer = {};
+  const hangUp = new AbortController();
+  const timer = setTimeout(() => hangUp.abort(), PATIENCE);
+  options.signal = hangUp.signal;
   try {
-    answer = await r.json();
-  } catch (e) {
-    // An answer that is none is told as no answer.
+    const r = await fetch(path, options);
+    let answer = {};
+    try {
+      answer = await r.json();
+    } catch (e) {
+      // An answer that is none is told as no answer; one that was cut is none at all.
+      if (hangUp.signal.aborted) throw e;
+    }
+    return { ok: r.ok, status: r.status, answer };
+  } finally {
+    clearTimeout(timer);
   }
-  return { ok: r.ok, status: r.status, answer };
 }
 
 // send posts to the agent and gives back its answer. Where the page has locked it
