@@ -7,9 +7,11 @@
 //   letters        the first pupil whose name begins so in pinyin; Space: the next one
 //   0, digits      the row of that number
 //   arrows, Home, End, PgUp, PgDn   another row; left and right where there are two columns
-//   Backspace      simply present again
-//   Ctrl Z, Ctrl Y undo, redo
+//   Backspace      takes back a digit of minutes, symptom or row; else simply present again
+//   Ctrl Z         undo; Ctrl Y, Ctrl Shift Z: redo
 //   Enter          the roll is taken: all others are present
+//   Escape         ends what is typed; in a field: back to the sheet
+// A key that is held down counts once, but for those that move.
 "use strict";
 
 if (document.getElementById("roll")) {
@@ -44,12 +46,15 @@ if (document.getElementById("roll")) {
   let cursor = 0;
   let mode = ""; // "more": digits go to minutes or symptom; "row": to a row's number
   let digits = "", letters = "", lettersAt = 0;
+  let named = false; // letters have led to this row, and nothing was done there yet
   const done = [], undone = []; // steps: {row, was, now}
   let timer = 0, sending = null, wishes = {}, retry = RETRY;
   let over = !byId("over").hidden, meant = false; // the day is over; its change is meant
 
+  let composing = false; // an input method has something in hand in the note
+  const noteTyped = () => note.value.trim() !== savedNote;
   const unsaved = (row) => !same(marks.get(row), saved.get(row));
-  const dirty = () => rows.some(unsaved) || note.value.trim() !== savedNote;
+  const dirty = () => rows.some(unsaved) || noteTyped();
   const shut = () => "early" in table.dataset || (over && !meant) || state.dataset.state === String(NO_SCHOOL);
 
   // What is typed and not saved outlives this page in the same window: whoever must go
@@ -59,7 +64,7 @@ if (document.getElementById("roll")) {
   const keep = () => {
     const d = { marks: {} };
     for (const row of rows) if (unsaved(row)) d.marks[row.dataset.pupil] = [saved.get(row), marks.get(row)];
-    if (note.value.trim() !== savedNote) d.note = [savedNote, note.value];
+    if (noteTyped()) d.note = [savedNote, note.value];
     if (dirty()) sessionStorage.setItem(draft, JSON.stringify(d));
     else sessionStorage.removeItem(draft);
   };
@@ -146,6 +151,7 @@ if (document.getElementById("roll")) {
     rows[cursor].scrollIntoView({ block: "nearest" });
     mode = "";
     digits = "";
+    named = false;
     typing("");
     whose();
   };
@@ -186,14 +192,24 @@ if (document.getElementById("roll")) {
     if (why === byId("over")) byId("change").focus();
   };
 
-  const step = (from, to, pick) => {
-    if (shut()) return;
-    const s = from.pop();
-    if (!s) return;
-    to.push(s);
-    go(rows.indexOf(s.row));
-    put(s.row, s[pick]);
+  // step takes a step back, or takes it again. One whose mark somebody else has changed
+  // since is none any more: theirs stands.
+  const step = (from, to, is, becomes) => {
+    if (shut()) {
+      nudge();
+      return;
+    }
+    let s = from.pop();
+    while (s && !same(marks.get(s.row), s[is])) s = from.pop();
+    if (s) {
+      to.push(s);
+      go(rows.indexOf(s.row));
+      put(s.row, s[becomes]);
+    }
+    count();
   };
+  const undo = () => step(done, undone, "now", "was");
+  const redo = () => step(undone, done, "was", "now");
 
   const trouble = (text) => {
     const box = byId("trouble");
@@ -295,7 +311,7 @@ if (document.getElementById("roll")) {
   const push = async () => {
     for (;;) {
       const changed = rows.filter(unsaved);
-      const noted = note.value.trim() !== savedNote;
+      const noted = !composing && noteTyped();
       if (changed.length === 0 && !noted && Object.keys(wishes).length === 0) return true;
       const wish = wishes;
       wishes = {};
@@ -383,11 +399,27 @@ if (document.getElementById("roll")) {
       typing(`${table.dataset.row} …`);
       return;
     }
+    named = false;
+    typing("");
     mark(row, now[0] === n ? now : [n, 0, 0]);
     if (n === LATE || n === EARLY || n === SICK) {
       mode = "more";
       digits = "";
     }
+  };
+
+  // fewer takes back the last digit of what is typed.
+  const fewer = () => {
+    digits = digits.slice(0, -1);
+    const left = Number(digits), status = marks.get(rows[cursor])[0];
+    if (mode === "row") {
+      const kept = digits;
+      if (left >= 1 && left <= rows.length) go(left - 1);
+      mode = "row";
+      digits = kept;
+      typing(`${table.dataset.row} ${kept || "…"}`);
+    } else if (status === SICK) mark(rows[cursor], [SICK, 0, symptomName[left] ? left : 0]);
+    else mark(rows[cursor], [status, left, 0]);
   };
 
   const matches = () => rows.filter((r) => letters && r.dataset.initials.startsWith(letters));
@@ -398,6 +430,7 @@ if (document.getElementById("roll")) {
     mode = "";
     const [first] = matches();
     if (first) go(rows.indexOf(first));
+    named = true;
     typing(letters);
   };
   // next goes to the next pupil of the same initials.
@@ -408,6 +441,7 @@ if (document.getElementById("roll")) {
       return;
     }
     go(rows.indexOf(all[(all.indexOf(rows[cursor]) + 1) % all.length]));
+    named = true;
     typing(letters);
   };
 
@@ -434,43 +468,58 @@ if (document.getElementById("roll")) {
     PageUp: () => go(cursor - 10),
     Space: next,
     Backspace: () => {
+      if (mode && digits) {
+        fewer();
+        return;
+      }
       mode = "";
       mark(rows[cursor], [PRESENT, 0, 0]);
     },
     Delete: () => keys.Backspace(),
     Escape: () => go(cursor),
     Enter: () => {
-      if (mode) go(cursor);
+      // Who ends a number, or a name that has led here, does not take the roll by it.
+      if (mode || named) go(cursor);
       else take();
     },
     NumpadEnter: () => keys.Enter(),
   };
+  const MOVES = new Set(["ArrowDown", "ArrowUp", "PageDown", "PageUp"]);
   // Whom keys by themselves are in the way switches them off; the pad does it all.
   const on = byId("keys");
   on.checked = localStorage.getItem("roll-keys") !== "off";
   on.addEventListener("change", () => localStorage.setItem("roll-keys", on.checked ? "on" : "off"));
 
   document.addEventListener("keydown", (e) => {
-    if (rows.length === 0 || unlocking || !on.checked || e.altKey || e.metaKey) return;
+    if (rows.length === 0 || unlocking || e.altKey || e.metaKey) return;
     // Just unlocked, the cursor may still be in the field for the PIN.
-    if (e.target.closest("input:not([type=checkbox]), select, textarea") && !e.target.closest("dialog:not([open])")) return;
+    const field = e.target.closest("input:not([type=checkbox]), select, textarea");
+    if (field && !field.closest("dialog:not([open])")) {
+      // An input method has its own use for Escape.
+      if (e.key === "Escape" && !e.isComposing) field.blur();
+      return;
+    }
     if (e.ctrlKey) {
-      if (e.code === "KeyZ") step(done, undone, "was");
-      else if (e.code === "KeyY") step(undone, done, "now");
+      if (e.code === "KeyY" || (e.code === "KeyZ" && e.shiftKey)) redo();
+      else if (e.code === "KeyZ") undo();
       else return;
       e.preventDefault();
       return;
     }
+    if (!on.checked) return;
     const d = /^(?:Digit|Numpad)([0-9])$/.exec(e.code), l = /^Key([A-Z])$/.exec(e.code);
     if (!l) lettersAt = -LETTERS_FOR; // the next letter begins another name
     // What has the focus keeps the keys that press it.
     const press = e.code === "Enter" || e.code === "NumpadEnter" || e.code === "Space";
-    if (d) digit(Number(d[1]));
-    else if (l) letter(l[1].toLowerCase());
-    else if (keys[e.code] && !(press && e.target.closest("button, a, summary, input"))) {
-      if (!e.repeat || !press) keys[e.code]();
-    } else return;
-    e.preventDefault();
+    if (e.code === "Tab" && mode) go(cursor); // what was typed has ended, as everywhere
+    if (d || l || (keys[e.code] && !(press && e.target.closest("button, a, summary, input")))) {
+      e.preventDefault();
+      // A finger that stays on a key means one digit, not 222 minutes.
+      if (e.repeat && !MOVES.has(e.code)) return;
+      if (d) digit(Number(d[1]));
+      else if (l) letter(l[1].toLowerCase());
+      else keys[e.code]();
+    }
   });
 
   for (const row of rows) {
@@ -501,8 +550,8 @@ if (document.getElementById("roll")) {
   for (const b of pad.querySelectorAll("[data-minutes]")) press(b, finer((b, status) => [status, Number(b.dataset.minutes), 0]));
   for (const b of pad.querySelectorAll("[data-symptom]")) press(b, finer((b) => [SICK, 0, Number(b.dataset.symptom)]));
   press(byId("take"), take);
-  press(byId("undo"), () => step(done, undone, "was"));
-  press(byId("redo"), () => step(undone, done, "now"));
+  press(byId("undo"), undo);
+  press(byId("redo"), redo);
 
   byId("seen").addEventListener("click", () => {
     byId("stale").querySelector("ul").textContent = "";
@@ -516,7 +565,18 @@ if (document.getElementById("roll")) {
   });
   byId("close").addEventListener("click", () => save({ closed: true, reason: byId("reason").value }));
   byId("reopen").addEventListener("click", () => save({ reopen: true }));
-  note.addEventListener("input", () => later(SAVE_AFTER));
+  // What an input method has in hand is not written yet: its letters are kept from the
+  // sheet until it has put them into words.
+  note.addEventListener("compositionstart", () => {
+    composing = true;
+  });
+  note.addEventListener("compositionend", () => {
+    composing = false;
+    later(SAVE_AFTER);
+  });
+  note.addEventListener("input", () => {
+    if (!composing) later(SAVE_AFTER);
+  });
   note.addEventListener("change", () => save({}));
 
   // Whoever goes to another page has saved before it opens; what the agent did not
@@ -546,8 +606,16 @@ if (document.getElementById("roll")) {
     leaving = false;
     look(0);
   });
-  addEventListener("focus", () => look(0));
-  document.addEventListener("visibilitychange", () => look(0));
+  // Who looks at the page again, or has a network again, does not wait for the next
+  // try, which may be long off.
+  const again = () => {
+    retry = RETRY;
+    if (dirty()) save({});
+    look(0);
+  };
+  addEventListener("focus", again);
+  addEventListener("online", again);
+  document.addEventListener("visibilitychange", again);
 
   if (rows.length >= HALVED && !document.documentElement.classList.contains("large")) {
     pad.parentElement.classList.add("halves");
