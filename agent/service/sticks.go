@@ -1,7 +1,9 @@
 package service
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -31,11 +33,51 @@ func (s sticks) Export(ctx context.Context, folder string) (out front.Written, e
 	ctx, cancel := s.wait(ctx)
 	defer cancel()
 	err = s.ExportBundle(ctx, func(b Bundled, r io.Reader) (err error) {
-		out = front.Written{At: s.now(), Entries: b.Entries, Left: b.Left, Bytes: uint64(b.Bytes), Enrols: b.Enrols}
+		out = s.written(b)
 		out.File, err = stick.Put(folder, b.Name, b.Bytes, r)
 		return err
 	})
 	return out, err
+}
+
+// Bundle makes what Export writes, for a browser.
+func (s sticks) Bundle(ctx context.Context) (out front.Written, file []byte, err error) {
+	ctx, cancel := s.wait(ctx)
+	defer cancel()
+	err = s.ExportBundle(ctx, func(b Bundled, r io.Reader) error {
+		out, file = s.written(b), make([]byte, b.Bytes)
+		out.File = b.Name
+		if _, err := io.ReadFull(r, file); err != nil {
+			return fmt.Errorf("read bundle: %w", err)
+		}
+		return nil
+	})
+	return out, file, err
+}
+
+func (s sticks) written(b Bundled) front.Written {
+	return front.Written{At: s.now(), Entries: b.Entries, Left: b.Left, Bytes: uint64(b.Bytes), Enrols: b.Enrols}
+}
+
+// Reply takes a reply that a browser sent.
+func (s sticks) Reply(ctx context.Context, name string, file []byte) (out front.Taken, err error) {
+	ctx, cancel := s.wait(ctx)
+	defer cancel()
+	r, err := s.ImportBundle(ctx, bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return out, err
+	}
+	add(&out, r)
+	out.At, out.Files = s.now(), []string{name}
+	return out, nil
+}
+
+// add counts in what one reply more brought.
+func add(out *front.Taken, r Returned) {
+	out.Safe, out.Came = out.Safe+r.Pushed, out.Came+r.Pulled
+	out.Pending, out.Told = r.Pending, unclock(r.HubTime)
+	out.Again, out.More = r.Again, r.More || r.Differ > 0
+	out.LetIn = out.LetIn || r.Enrolled
 }
 
 // Import takes the replies that lie in a folder, or one.
@@ -55,10 +97,7 @@ func (s sticks) Import(ctx context.Context, path string) (out front.Taken, err e
 		if err != nil {
 			return out, err
 		}
-		out.Safe, out.Came = out.Safe+r.Pushed, out.Came+r.Pulled
-		out.Pending, out.Told = r.Pending, unclock(r.HubTime)
-		out.Again, out.More = r.Again, r.More || r.Differ > 0
-		out.LetIn = out.LetIn || r.Enrolled
+		add(&out, r)
 	}
 	out.At, out.Files = s.now(), files
 	return out, nil

@@ -20,7 +20,11 @@ type Volume struct {
 	Path string // where its files are: E:\ or /media/usb
 	Name string // that somebody gave it, "" if none
 	Free uint64 // bytes; 0 if not known
+	Shut bool   // this program may not write there, as is so with what a desktop mounts for the person at it
 }
+
+// MaxReply is how large the file of a reply may be, in bytes.
+const MaxReply = bundle.MaxFile + 1<<10
 
 // Volumes lists the sticks that are plugged in, as far as this program sees them.
 func Volumes() []Volume {

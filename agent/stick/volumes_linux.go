@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 func volumes() []Volume {
@@ -12,7 +14,11 @@ func volumes() []Volume {
 	if err != nil {
 		return nil
 	}
-	return mounted(string(b), removable)
+	out := mounted(string(b), removable)
+	for i := range out {
+		out[i].Shut = unix.Access(out[i].Path, unix.R_OK|unix.W_OK|unix.X_OK) != nil
+	}
+	return out
 }
 
 // mounted picks sticks out of mountinfo (proc(5)): what desktops mount for people,

@@ -126,28 +126,8 @@ func TestACardIsSettled(t *testing.T) {
 // back, all of it from the page; a stick without room is refused and says so.
 func TestStickByHand(t *testing.T) {
 	t.Parallel()
-	needBrowser(t)
-	const code = "2199109015"
-	s, ctx := newStage(t), t.Context()
-	h, err := s.FoundHub(ctx, 1, "云岭区")
-	must(t, err)
-	_, err = s.Run(ctx, "hub", "district", "load", sample("district"), "--dir", h.Dirs[0])
-	must(t, err)
-	d := &desk{School: s.School("agent", code), t: t, stage: s}
-	pack := filepath.Join(s.Work, "school.sgpk")
-	_, err = s.Run(ctx, "hub", "pack", "--school", code, pack, "--dir", h.Dirs[0])
-	must(t, err)
-	_, err = s.Run(ctx, "agent", "enroll", "--pack", pack, "--dir", d.Dir)
-	must(t, err)
-	// There is a district, and no line to it.
-	token, err := h.Token(ctx, 0, code)
-	must(t, err)
-	_, err = s.Run(ctx, "agent", "enroll", "--hub", "https://127.0.0.1:1", "--token", token, "--dir", d.Dir)
-	must(t, err)
-	must(t, d.Import(ctx, "roster", sample("schools", code, "roster.xlsx")))
-	d.Run()
-	d.tab = newTab(t, d.page)
-	d.SignUp()
+	d, h := lineless(t)
+	s, ctx := d.stage, t.Context()
 	stick := filepath.Join(s.Work, "usb")
 	must(t, os.Mkdir(stick, 0o755))
 	if full := fullFolder(t, s); full != "" {
@@ -172,8 +152,7 @@ func TestStickByHand(t *testing.T) {
 	d.Type("#f-in", stick)
 	d.Press("\r")
 	d.See("#f-in-wrong")
-	_, err = s.Run(ctx, "hub", "bundle", "import", "--dir", h.Dirs[0], "--reply", stick, files[0])
-	must(t, err)
+	h.reply(t, s, stick, files[0])
 	d.Type("#f-in", stick)
 	d.Press("\r")
 	d.See(".trip li:last-child .notice.good")

@@ -16,6 +16,7 @@ import (
 	"html/template"
 	"time"
 
+	"shangu/agent/stick"
 	"shangu/agent/web/ui"
 	"shangu/schema"
 	"shangu/schema/text"
@@ -96,6 +97,8 @@ func Area(d Deps) ui.Area {
 		{Pattern: "GET /sync/stick", Who: ui.Signed, Do: p.stick},
 		{Pattern: "POST /sync/stick/out", Who: ui.Signed, Do: p.export},
 		{Pattern: "POST /sync/stick/in", Who: ui.Signed, Do: p.reply},
+		{Pattern: "POST /sync/stick/file", Who: ui.Signed, Do: p.download},
+		{Pattern: "POST /sync/stick/reply", Who: ui.Signed, Upload: stick.MaxReply, Do: p.upload},
 	}}
 }
 

@@ -18,12 +18,16 @@ type Sticks interface {
 	Export(ctx context.Context, folder string) (Written, error)
 	// Import takes the replies that lie in a folder, or one of them.
 	Import(ctx context.Context, path string) (Taken, error)
+	// Bundle is what Export would write, whole, for a browser to keep.
+	Bundle(ctx context.Context) (made Written, file []byte, err error)
+	// Reply takes a reply that a browser sent.
+	Reply(ctx context.Context, name string, file []byte) (Taken, error)
 }
 
 // Written is a bundle on a stick.
 type Written struct {
 	At      time.Time
-	File    string
+	File    string // "" where a browser has it
 	Entries uint64
 	Left    uint64 // entries that did not fit
 	Bytes   uint64
@@ -53,8 +57,9 @@ type trip struct {
 
 // wizard is what the page of sticks shows.
 type wizard struct {
-	Remote  bool // somebody on another computer asks: sticks are plugged into this one
+	Remote  bool // somebody on another computer asks: only that one's browser sees the stick
 	Volumes []choice
+	Shut    []stick.Volume // that people see and the program does not
 	Out, In *ui.Form
 	Written *Written
 	Taken   *Taken
@@ -74,6 +79,10 @@ func (p *pages) showStick(r *ui.Request, out, in *ui.Form, code int) (ui.Answer,
 	v := wizard{Remote: r.Remote(), Out: out, In: in}
 	if !v.Remote {
 		for _, s := range p.d.Sticks.Volumes() {
+			if s.Shut {
+				v.Shut = append(v.Shut, s)
+				continue
+			}
 			v.Volumes = append(v.Volumes, choice{s, Size(s.Free)})
 		}
 	}
@@ -137,6 +146,45 @@ func (p *pages) reply(r *ui.Request) (ui.Answer, error) {
 	return p.showStick(r, r.NewForm(), f, 422)
 }
 
+// download gives the bundle to the browser. What is in it waits here until the reply
+// has come, as with one on a stick.
+func (p *pages) download(r *ui.Request) (ui.Answer, error) {
+	f := r.Typed()
+	made, file, err := p.d.Sticks.Bundle(r.Context())
+	if err := f.Refuse("file", plainly(err)); err != nil {
+		return nil, err
+	}
+	if !f.OK() {
+		return p.showStick(r, f, r.NewForm(), 422)
+	}
+	name := made.File
+	made.File = ""
+	p.trip.mu.Lock()
+	p.trip.written, p.trip.taken = &made, nil
+	p.trip.mu.Unlock()
+	return ui.Download{Name: name, Type: "application/octet-stream", Body: file}, nil
+}
+
+// upload takes a reply that the browser sends.
+func (p *pages) upload(r *ui.Request) (ui.Answer, error) {
+	f := r.Typed()
+	if r.File == nil || len(r.File.Body) == 0 {
+		_ = f.Refuse("reply", text.New("front.stick_no_file"))
+		return p.showStick(r, r.NewForm(), f, 422)
+	}
+	taken, err := p.d.Sticks.Reply(r.Context(), r.File.Name, r.File.Body)
+	if err := f.Refuse("reply", plainly(err)); err != nil {
+		return nil, err
+	}
+	if !f.OK() {
+		return p.showStick(r, r.NewForm(), f, 422)
+	}
+	p.trip.mu.Lock()
+	p.trip.taken = &taken
+	p.trip.mu.Unlock()
+	return ui.See("/sync/stick"), nil
+}
+
 // plainly says for the page what sentences for commands say with commands.
 func plainly(err error) error {
 	m := text.Of(err)
@@ -150,6 +198,8 @@ func plainly(err error) error {
 		return text.Wrap(err, "front.stick_no_recipient")
 	case "agent.bundle_no_reply":
 		return text.Wrap(err, "front.stick_no_reply")
+	case "bundle.is_no_reply":
+		return text.Wrap(err, "front.stick_is_no_reply")
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package front_test
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,16 @@ func (p *pocket) Import(_ context.Context, path string) (front.Taken, error) {
 	return front.Taken{At: time.Unix(1791763200, 0), Told: time.Unix(1791763200, 0), Files: []string{filepath.Join(path, "a.sgdn")}, Safe: 12, LetIn: true}, p.err
 }
 
+func (p *pocket) Bundle(context.Context) (front.Written, []byte, error) {
+	p.asked = append(p.asked, "browser")
+	return front.Written{At: time.Unix(1791763200, 0), File: "2199109015-00000000-000001.sgup", Entries: 12}, []byte("sealed"), p.err
+}
+
+func (p *pocket) Reply(_ context.Context, name string, file []byte) (front.Taken, error) {
+	p.asked = append(p.asked, name+" "+string(file))
+	return front.Taken{At: time.Unix(1791763200, 0), Told: time.Unix(1791763200, 0), Files: []string{name}, Safe: 12}, p.err
+}
+
 func TestStickWizard(t *testing.T) {
 	s := webtest.New(t)
 	s.Staff()
@@ -58,6 +69,33 @@ func TestStickWizard(t *testing.T) {
 	s.Post("/sync/stick/in", "volume", dir, "in", "").Is(303)
 	s.Get("/sync/stick").Is(200, "12 条记录已安全到区", "a.sgdn", "区里已登记本机")
 	if len(p.asked) != 2 || p.asked[0] != dir+string(filepath.Separator) || p.asked[1] != dir {
+		t.Errorf("asked for %q", p.asked)
+	}
+}
+
+// Whose stick the program cannot see carries the files through the browser.
+func TestStickThroughTheBrowser(t *testing.T) {
+	s := webtest.New(t)
+	s.Staff()
+	p := &pocket{volumes: []stick.Volume{{Path: "/media/wang/KINGSTON", Name: "KINGSTON", Shut: true}}}
+	s.Serve(front.Area(front.Deps{Source: fixed{}, Sticks: p}))
+	s.SignIn(account.Clerk)
+	s.Get("/sync/stick").Is(200, "“KINGSTON”插着，但程序没有权限写它", "下载数据包", "交上回执").Lacks(`value="/media/wang/KINGSTON"`)
+	got := s.Post("/sync/stick/file").Is(200)
+	if got.Body != "sealed" || got.Header.Get("Content-Disposition") != "attachment; filename=2199109015-00000000-000001.sgup" || got.Header.Get("Content-Length") != "6" {
+		t.Errorf("downloaded %q, %v", got.Body, got.Header)
+	}
+	s.Get("/sync/stick").Is(200, "已做好 12 条记录的数据包").Lacks("已安全到区")
+	s.Upload("/sync/stick/reply", "none.sgdn", nil).Is(422, "请先选区里给的回执文件")
+	s.Upload("/sync/stick/reply", "a.sgdn", []byte("reply")).Is(303)
+	s.Get("/sync/stick").Is(200, "12 条记录已安全到区", "a.sgdn")
+	for id, want := range map[string]string{"bundle.is_no_reply": "不是回执", "agent.bundle_other_machine": text.New("agent.bundle_other_machine").Error(), "agent.bundle_no_recipient": "请先联网同步一次"} {
+		p.err = text.New(id)
+		s.Upload("/sync/stick/reply", "x", []byte("x")).Is(422, want, `id="f-reply-wrong"`)
+		s.Post("/sync/stick/file").Is(422, want, `id="f-file-wrong"`)
+	}
+	s.Get("/sync/stick").Is(200, "12 条记录已安全到区")
+	if want := "browser|a.sgdn reply"; !strings.HasPrefix(strings.Join(p.asked, "|"), want) {
 		t.Errorf("asked for %q", p.asked)
 	}
 }

@@ -439,6 +439,11 @@ func TestUpload(t *testing.T) {
 			t.Errorf("%s: %d", name, code)
 		}
 	}
+	for _, size := range []int{2 << 10, 1 << 20} {
+		if _, body := up(p.token, size, false); !strings.Contains(body, "1 KB") {
+			t.Errorf("a file of %d bytes: %s", size, body)
+		}
+	}
 }
 
 func first(code int, _ string) int { return code }

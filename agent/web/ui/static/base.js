@@ -13,6 +13,8 @@ document.addEventListener("submit", (e) => {
   }
   form.dataset.sent = "1";
   carry(form);
+  // A file for an answer leaves the page where it is, and may be asked for again.
+  if ("file" in form.dataset) setTimeout(() => delete form.dataset.sent, 3000);
 });
 // Back from another page, a form may be sent again.
 addEventListener("pageshow", () => {
