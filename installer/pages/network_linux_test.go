@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"shangu/installer/stage"
@@ -149,6 +150,15 @@ func newPhone(t *testing.T, n *stage.Network, dir string) *tab {
 	must(t, chromedp.Do(ctx))
 	phone := openTab(t, "", ctx)
 	phone.small()
+	// Asked whether to leave a page on which something is not saved, its owner does.
+	go func() {
+		for _, err := range chromedp.Events(phone.ctx, page.JavascriptDialogOpening) {
+			if err != nil {
+				return // the window is shut
+			}
+			_, _ = chromedp.Call(phone.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
+		}
+	}()
 	return phone
 }
 

@@ -344,6 +344,7 @@ type frame struct {
 type View struct {
 	Lang    string
 	Token   string // that forms carry
+	Remote  bool   // the browser is on another computer of the school
 	Account *account.Account
 	Today   schema.Date
 	Now     time.Time
@@ -351,7 +352,7 @@ type View struct {
 }
 
 func (a Show) write(s *Site, w http.ResponseWriter, q *Request) {
-	v := &View{Lang: q.Lang.String(), Token: q.token, Account: q.Account, Today: q.Today, Now: q.Now, Data: a.Data}
+	v := &View{Lang: q.Lang.String(), Token: q.token, Remote: q.Remote(), Account: q.Account, Today: q.Today, Now: q.Now, Data: a.Data}
 	var body, page bytes.Buffer
 	err := s.pages[q.Lang].ExecuteTemplate(&body, a.Template, v)
 	if err == nil {
