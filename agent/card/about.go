@@ -46,6 +46,8 @@ func (r Reader) About(kind schema.Kind, id string, doc *change.Doc) *text.Messag
 		return of(doc.Value(schema.VisitTopic).Text())
 	case schema.KindTraining:
 		return of(doc.Value(schema.TrainingTitle).Text() + " · " + r.teacher(doc.Value(schema.TrainingTeacher).Text()))
+	case schema.KindReport:
+		return of(id)
 	case schema.KindCase:
 		if p, _, ok := schema.ParseCaseID(id); ok {
 			return of(r.pupil(p))

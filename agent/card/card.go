@@ -60,9 +60,12 @@ type Card struct {
 	// Now is what the record says where that is neither any more, nil else.
 	Now *text.Label
 	// Take: this school may put the other value in. The district's fields and the
-	// helper school's are theirs.
+	// helper school's are theirs, and what was frozen stays.
 	Take bool
+	Why  *text.Message // it may not, nil where it may
 	when time.Time
+
+	figures bool // it stands for all cards of a report's figures
 }
 
 // Group is all cards of one record.
@@ -111,7 +114,17 @@ func (d *Desk) list(guarded, open bool) (groups []Group, hidden int, err error) 
 			at[key] = i
 			groups = append(groups, Group{About: r.About(p.kind, p.doc, record)})
 		}
-		groups[i].Cards = append(groups[i].Cards, r.card(p, doc, record))
+		c := r.card(p, doc, record)
+		if p.figures() {
+			// The figures of a report are one thing, and their digest says which.
+			if at := slices.IndexFunc(groups[i].Cards, func(c Card) bool { return c.figures }); at >= 0 {
+				if p.key.Num == schema.ReportDigest {
+					groups[i].Cards[at] = c
+				}
+				continue
+			}
+		}
+		groups[i].Cards = append(groups[i].Cards, c)
 	}
 	newest := func(g Group) (t time.Time) {
 		for _, c := range g.Cards {
@@ -146,18 +159,27 @@ func (d *Desk) Settle(ctx context.Context, account, id string, take bool) error 
 		}
 		return ErrGone
 	}
-	edits := []store.Edit{{Kind: schema.KindCard, ID: id, Fields: []store.FieldEdit{
-		{Key: schema.Key{Num: schema.CardSettled}, Value: schema.Int(want)},
-		{Key: schema.Key{Num: schema.CardSettler}, Value: schema.Str(account)},
-	}}}
+	p := read(doc)
+	ids := []string{id}
+	if p.figures() {
+		if ids, err = d.figures(p.doc); err != nil {
+			return err
+		}
+	}
+	var edits []store.Edit
+	for _, id := range ids {
+		e := store.Edit{Kind: schema.KindCard, ID: id}
+		e.Set(schema.CardSettled, schema.Int(want))
+		e.Set(schema.CardSettler, schema.Str(account))
+		edits = append(edits, e)
+	}
 	if take {
-		p := read(doc)
 		record, err := d.store.Doc("", p.kind, p.doc)
 		if err != nil {
 			return fmt.Errorf("settle conflict: %w", err)
 		}
-		if !p.takes(record) {
-			return text.New("card.not_ours")
+		if why := p.bars(record); why != nil {
+			return why
 		}
 		// The record first: where there is room for one of the two alone, it is not
 		// the card.
@@ -189,17 +211,45 @@ func read(doc *change.Doc) place {
 	return p
 }
 
-// takes reports whether the other value is this school's to write into a record.
-func (p place) takes(record *change.Doc) bool {
-	return record != nil && p.key.Num != 0 && schema.Owner(p.kind, p.key.Num) == schema.RoleHost && schema.CheckField(p.kind, p.key, p.lost) == nil
+// bars is why the other value cannot be written into a record, nil where it can.
+func (p place) bars(record *change.Doc) *text.Message {
+	switch {
+	case p.kind == schema.KindReport:
+		return text.New("card.frozen")
+	case record == nil || p.key.Num == 0 || schema.Owner(p.kind, p.key.Num) != schema.RoleHost || schema.CheckField(p.kind, p.key, p.lost) != nil:
+		return text.New("card.not_ours")
+	}
+	return nil
+}
+
+// figures reports whether a card is about the figures of a frozen report or their
+// digest.
+func (p place) figures() bool {
+	return p.kind == schema.KindReport && slices.Contains([]schema.FieldNum{schema.ReportClass, schema.ReportSchool, schema.ReportDigest, schema.ReportBase, schema.ReportTrace}, p.key.Num)
+}
+
+// figures are the cards about a report's figures that nobody has settled.
+func (d *Desk) figures(report string) (ids []string, err error) {
+	for doc, err := range d.store.Docs(schema.KindCard, "") {
+		if err != nil {
+			return nil, fmt.Errorf("settle conflict: %w", err)
+		}
+		if p := read(doc); p.figures() && p.doc == report && doc.Value(schema.CardSettled).IsNil() && !doc.Void() {
+			ids = append(ids, doc.ID)
+		}
+	}
+	return ids, nil
 }
 
 func (r Reader) card(p place, doc, record *change.Doc) Card {
 	c := Card{
-		ID: doc.ID, Field: r.field(p.kind, p.key), Take: p.takes(record),
+		ID: doc.ID, Field: r.field(p.kind, p.key), Why: p.bars(record), figures: p.figures(),
 		Kept: r.side(doc, p, p.kept, schema.CardKeptBy, schema.CardKeptAt), Lost: r.side(doc, p, p.lost, schema.CardLostBy, schema.CardLostAt),
 	}
-	if record != nil {
+	c.Take = c.Why == nil
+	if c.figures {
+		c.Field = text.New("card.figures")
+	} else if record != nil {
 		if cell, _ := record.Find(p.key); cell.Value != p.kept && cell.Value != p.lost {
 			l := r.words(p, cell.Value)
 			c.Now = &l
@@ -219,10 +269,18 @@ func (r Reader) side(doc *change.Doc, p place, v schema.Value, by, at schema.Fie
 	return s
 }
 
+// digestShown is how many bytes of a digest tell reports apart.
+const digestShown = 4
+
 // words is a value as people read it. A pupil without a mark was there.
 func (r Reader) words(p place, v schema.Value) text.Label {
 	if p.kind == schema.KindSheet && p.key.Num == schema.SheetMark && v.IsNil() {
 		return schema.Statuses.Label(int64(schema.StatusPresent))
+	}
+	if p.figures() {
+		digest, _ := v.Bin()
+		m := text.New("card.digest", "digest", fmt.Sprintf("%x", digest[:min(len(digest), digestShown)]))
+		return text.Label{ZH: m.In(text.ZH), EN: m.In(text.EN)}
 	}
 	l := schema.Words(p.kind, p.key.Num, v)
 	if !r.open {

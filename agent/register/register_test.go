@@ -32,7 +32,12 @@ type school struct {
 
 func newSchool(t *testing.T) *school {
 	t.Helper()
-	s := storetest.Open(t)
+	return newComputer(t, storetest.Open(t))
+}
+
+// newComputer is one of the school's.
+func newComputer(t *testing.T, s *store.Store) *school {
+	t.Helper()
 	c := &school{t, s, register.NewDesk(s, s, roster.NewBook(s, []byte("secret of addresses")), attend.NewBook(s))}
 	c.save(storetest.Class(class, schema.DateOf(2026, 9, 1), "张0", "张1")...)
 	c.save(storetest.Edit(schema.KindPupil, storetest.Pupil(2), schema.PupilName, "张2"), storetest.Place(2, class, monday+1))

@@ -60,10 +60,35 @@ func reportOf(doc *change.Doc, month schema.Date, n int, before *Report) *Report
 	r := &Report{
 		ID: doc.ID, Month: month, Correction: n, Frozen: date(doc, schema.ReportFrozen),
 		By: doc.Value(schema.ReportBy).Text(), Reason: doc.Value(schema.ReportReason).Text(),
-		bytes: &frozen{month: month, classes: map[string]string{}},
 	}
 	digest, _ := doc.Value(schema.ReportDigest).Bin()
 	copy(r.Digest[:], digest)
+	if r.fill(doc, before); r.Sound {
+		return r
+	}
+	// Another computer that froze the month at the same time may have left classes in
+	// the document that this report does not have.
+	if one := *r; one.fill(ofOneHand(doc), before) {
+		return &one
+	}
+	return r
+}
+
+// ofOneHand is a report's document with the figures alone that were written with its
+// digest.
+func ofOneHand(doc *change.Doc) *change.Doc {
+	digest, _ := doc.Find(schema.Key{Num: schema.ReportDigest})
+	hands := append([]change.Ref{digest.Version}, digest.Also...)
+	out := *doc
+	out.Cells = slices.DeleteFunc(slices.Clone(doc.Cells), func(c change.Cell) bool {
+		return !slices.ContainsFunc(append([]change.Ref{c.Version}, c.Also...), func(v change.Ref) bool { return slices.Contains(hands, v) })
+	})
+	return &out
+}
+
+// fill reads a report's figures and reports whether its digest bears them out.
+func (r *Report) fill(doc *change.Doc, before *Report) bool {
+	r.bytes = &frozen{month: r.Month, classes: map[string]string{}}
 	if before != nil {
 		maps.Copy(r.bytes.classes, before.bytes.classes)
 		r.bytes.school = before.bytes.school
@@ -82,8 +107,8 @@ func reportOf(doc *change.Doc, month schema.Date, n int, before *Report) *Report
 	}
 	var err error
 	if r.Figures, err = r.bytes.figures(); err != nil {
-		r.Figures = &Figures{Month: month}
-		return r
+		r.Figures = &Figures{Month: r.Month}
+		return false
 	}
 	r.Sound = r.bytes.digest() == r.Digest
 	if before != nil {
@@ -92,7 +117,7 @@ func reportOf(doc *change.Doc, month schema.Date, n int, before *Report) *Report
 		r.Changes = Compare(before.Figures, r.Figures)
 		r.Trace = parseTrace(doc.Value(schema.ReportTrace))
 	}
-	return r
+	return r.Sound
 }
 
 // Freeze freezes a month's figures as they stand.
