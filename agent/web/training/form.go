@@ -199,14 +199,8 @@ func (p *pages) edit(r *ui.Request) (ui.Answer, error) {
 
 // filled is a form of what a record says.
 func (p *pages) filled(r *ui.Request, t *training.Record) *ui.Form {
-	code := func(n int) string {
-		if n == 0 {
-			return ""
-		}
-		return strconv.Itoa(n)
-	}
 	return r.NewForm("seen", t.Seen, "date", t.Date.String(), "end", t.End.Text(), "programme", t.Programme, "title", t.Title,
-		"level", code(t.Level), "mode", code(t.Mode), "result", code(t.Result), "hours", tenths(int64(t.Hours)), "cost", yuanText(t.Cost),
+		"level", ui.Code(t.Level), "mode", ui.Code(t.Mode), "result", ui.Code(t.Result), "hours", ui.Tenths(t.Hours), "cost", yuanText(t.Cost),
 		"provider", t.Provider, "certificate", t.Certificate)
 }
 

@@ -16,7 +16,6 @@ import (
 	"shangu/agent/training"
 	"shangu/agent/web/ui"
 	"shangu/schema"
-	"shangu/schema/table"
 	"shangu/schema/text"
 )
 
@@ -50,14 +49,6 @@ type pages struct {
 	book *roster.Book
 }
 
-// tenths are hours as people write them, "" where nobody did.
-func tenths(n int64) string {
-	if n == training.Unsaid {
-		return ""
-	}
-	return table.Decimal{N: n, Digits: 1}.String()
-}
-
 // account is a teacher's line of the ledger.
 type account struct {
 	*training.Account
@@ -67,14 +58,14 @@ type account struct {
 }
 
 // Has and Owes are the hours that count, and those that are due.
-func (a account) Has() string  { return tenths(a.Tenths) }
-func (a account) Owes() string { return tenths(a.Due) }
+func (a account) Has() string  { return ui.Tenths(a.Tenths) }
+func (a account) Owes() string { return ui.Tenths(a.Due) }
 
 func accountOf(book *roster.Roster, l *training.Ledger, a *training.Account) account {
 	out := account{Account: a, Key: book.Key(a.Teacher.ID), Mood: "good"}
 	switch {
 	case a.Missing() > 0:
-		out.Mood, out.Say = "bad", text.New("training.missing", "hours", tenths(a.Missing()))
+		out.Mood, out.Say = "bad", text.New("training.missing", "hours", ui.Tenths(a.Missing()))
 	case l.SoonShort(a):
 		out.Mood, out.Say = "wait", text.New("training.short_from", "day", a.Short)
 	case a.Short != 0:
@@ -96,7 +87,7 @@ type ledger struct {
 
 // Total is how many teachers there are, Need the hours due.
 func (l ledger) Total() int   { return len(l.Accounts) }
-func (l ledger) Need() string { return tenths(l.Window.Tenths) }
+func (l ledger) Need() string { return ui.Tenths(l.Window.Tenths) }
 
 // Percent is the share of leading teachers.
 func (l ledger) Percent() int {
@@ -152,7 +143,7 @@ type entry struct {
 }
 
 // Time is its hours.
-func (e entry) Time() string { return tenths(e.Tenths) }
+func (e entry) Time() string { return ui.Tenths(e.Tenths) }
 
 // statement is a teacher's account as a page shows it.
 type statement struct {
@@ -164,7 +155,7 @@ type statement struct {
 }
 
 // Need is the hours due.
-func (s statement) Need() string { return tenths(s.Window.Tenths) }
+func (s statement) Need() string { return ui.Tenths(s.Window.Tenths) }
 
 func (p *pages) teacher(r *ui.Request) (ui.Answer, error) {
 	s, err := p.statement(r)
@@ -220,7 +211,7 @@ type line struct {
 }
 
 // Time is its hours.
-func (l line) Time() string { return tenths(int64(l.Hours)) }
+func (l line) Time() string { return ui.Tenths(l.Hours) }
 
 // Outcome is its result in words.
 func (l line) Outcome() text.Label { return schema.TrainingResults.Said(l.Result) }
@@ -251,17 +242,13 @@ func (p *pages) records(r *ui.Request) (ui.Answer, error) {
 	}
 	f, chosen := choose(r, all)
 	d := listing{Form: f, Total: len(chosen), Leads: r.May(ui.Leader), Empty: len(all) == 0}
-	last, first := r.Today.SchoolYear(), r.Today.SchoolYear()
+	d.Years = ui.SchoolYears(r, all, func(t *training.Record) schema.Date { return t.Date })
 	seen := map[string]bool{"": true}
 	for _, t := range all {
-		last, first = max(last, t.Date.SchoolYear()), min(first, t.Date.SchoolYear())
 		if !seen[t.Programme] {
 			seen[t.Programme] = true
 			d.Programmes = append(d.Programmes, ui.Choice{Value: t.Programme, Text: t.Programme})
 		}
-	}
-	for y := last; y >= first; y-- {
-		d.Years = append(d.Years, ui.Choice{Value: strconv.Itoa(y), Text: r.Say("visit.school_year", "from", y, "to", y+1)})
 	}
 	d.More = max(0, len(chosen)-mostLines)
 	for _, t := range chosen[:min(len(chosen), mostLines)] {
@@ -273,11 +260,7 @@ func (p *pages) records(r *ui.Request) (ui.Answer, error) {
 // choose are the records that the address asks for: of a school year, this one if
 // none is said.
 func choose(r *ui.Request, all []*training.Record) (*ui.Form, []*training.Record) {
-	q := r.URL.Query()
-	year := q.Get("year")
-	if _, err := strconv.Atoi(year); err != nil {
-		year = strconv.Itoa(r.Today.SchoolYear())
-	}
+	q, year := r.URL.Query(), r.SchoolYear()
 	f := r.NewForm("year", year, "programme", q.Get("programme"), "void", q.Get("void"))
 	var out []*training.Record
 	for _, t := range all {

@@ -159,14 +159,27 @@ func (f *Form) Decimal(name string, min, max int) int {
 	}
 	n = n*10 + tenths
 	if err != nil || len(part) > 1 || tenths < 0 || strings.HasPrefix(whole, "-") || n < min || n > max {
-		f.Refuse(name, text.New("page.bad_decimal", "min", decimal(min), "max", decimal(max)))
+		f.Refuse(name, text.New("page.bad_decimal", "min", Tenths(min), "max", Tenths(max)))
 		return 0
 	}
 	return n
 }
 
-func decimal(tenths int) string {
-	return strings.TrimSuffix(strconv.FormatFloat(float64(tenths)/10, 'f', 1, 64), ".0")
+// Tenths is what Decimal reads, as people write it; "" for a number below 0, which nobody
+// wrote.
+func Tenths[N int | int64](tenths N) string {
+	if tenths < 0 {
+		return ""
+	}
+	return strconv.FormatFloat(float64(tenths)/10, 'f', -1, 64)
+}
+
+// Code is a choice of a code list, "" where none was made.
+func Code(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 // readForm parses a form of bounded size.

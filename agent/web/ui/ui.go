@@ -102,6 +102,9 @@ func (r *Request) Name() string {
 	return r.Account.Name
 }
 
+// May reports whether whoever asks may use what is for w.
+func (r *Request) May(w Who) bool { return w.admits(r.Account) }
+
 // LastAccount is the account that this browser was signed in as, "" if none: after
 // a lock it is asked for its PIN alone.
 func (r *Request) LastAccount() string { return r.session.who }

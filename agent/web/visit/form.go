@@ -140,7 +140,7 @@ func credited(f *ui.Form, book *roster.Roster, was map[string]int, hours int) ma
 		default:
 			out[id] = f.Decimal(typed, 0, maxHours)
 			if w := f.Wrong(typed); w != "" {
-				_ = f.Refuse("teachers", text.New("visit.bad_hours", "teacher", book.TeacherName(id), "max", tenths(maxHours)))
+				_ = f.Refuse("teachers", text.New("visit.bad_hours", "teacher", book.TeacherName(id), "max", ui.Tenths(maxHours)))
 			}
 		}
 	}
@@ -260,20 +260,14 @@ func (p *pages) edit(r *ui.Request) (ui.Answer, error) {
 	if !v.Own {
 		return nil, text.New("visit.not_host")
 	}
-	code := func(n int) string {
-		if n == 0 {
-			return ""
-		}
-		return strconv.Itoa(n)
-	}
 	helper := v.Helper
 	if slices.ContainsFunc(book.Agreements(), func(a *roster.Agreement) bool { return a.ID == v.Agreement && a.Lead == helper }) {
 		helper = "" // it follows the agreement
 	}
 	f := r.NewForm("seen", v.Seen, "date", v.Date.String(), "end", v.End.Text(), "agreement", v.Agreement, "helper", helper,
-		"direction", code(v.Direction), "kind", code(v.Kind), "mode", code(v.Mode), "topic", v.Topic, "visitors", count(v.Visitors),
-		"names", strings.Join(v.Names, "、"), "hours", tenths(v.Hours), "pupils", count(v.PupilsMet), "staff", count(v.TeachersMet),
-		"note", v.Note, "link", code(int(v.Link)))
+		"direction", ui.Code(v.Direction), "kind", ui.Code(v.Kind), "mode", ui.Code(v.Mode), "topic", v.Topic, "visitors", count(v.Visitors),
+		"names", strings.Join(v.Names, "、"), "hours", ui.Tenths(v.Hours), "pupils", count(v.PupilsMet), "staff", count(v.TeachersMet),
+		"note", v.Note, "link", ui.Code(int(v.Link)))
 	for _, c := range v.Classes {
 		f.Add("classes", c)
 	}
@@ -288,7 +282,7 @@ func fill(f *ui.Form, book *roster.Roster, credits map[string]int, hours int) {
 		key := book.Key(id)
 		f.Add("teachers", key)
 		if n != hours {
-			f.Set("teachers-"+key, tenths(n))
+			f.Set("teachers-"+key, ui.Tenths(n))
 		}
 	}
 }

@@ -64,13 +64,13 @@ func shares(book *roster.Roster, credits map[string]int) []share {
 	var out []share
 	for _, t := range book.Teachers() {
 		if n, ok := credits[t.ID]; ok {
-			out = append(out, share{t.Name, tenths(n)})
+			out = append(out, share{t.Name, ui.Tenths(n)})
 		}
 	}
 	var gone []share
 	for id, n := range credits {
 		if book.Teacher(id) == nil {
-			gone = append(gone, share{id, tenths(n)})
+			gone = append(gone, share{id, ui.Tenths(n)})
 		}
 	}
 	slices.SortFunc(gone, func(a, b share) int { return strings.Compare(a.Name, b.Name) })

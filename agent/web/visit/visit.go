@@ -15,7 +15,6 @@ import (
 	"shangu/agent/visit"
 	"shangu/agent/web/ui"
 	"shangu/schema"
-	"shangu/schema/table"
 	"shangu/schema/text"
 )
 
@@ -65,14 +64,6 @@ type pages struct {
 	book *roster.Book
 }
 
-// tenths are hours as people write them, "" where nobody did.
-func tenths(n int) string {
-	if n == visit.Unsaid {
-		return ""
-	}
-	return table.Decimal{N: int64(n), Digits: 1}.String()
-}
-
 // count is a number of heads as people write it, "" where nobody did.
 func count(n int) string {
 	if n == visit.Unsaid {
@@ -111,7 +102,7 @@ func (l line) Way() text.Label  { return schema.VisitDirections.Said(l.Direction
 
 // Time, Came, Pupils and Staff are its numbers as people write them, "" where nobody
 // did.
-func (l line) Time() string   { return tenths(l.Hours) }
+func (l line) Time() string   { return ui.Tenths(l.Hours) }
 func (l line) Came() string   { return count(l.Visitors) }
 func (l line) Pupils() string { return count(l.PupilsMet) }
 func (l line) Staff() string  { return count(l.TeachersMet) }
@@ -170,7 +161,7 @@ func (p *pages) list(r *ui.Request) (ui.Answer, error) {
 	f, chosen := p.chosen(r, book, all)
 	d := listing{
 		Form: f, Total: len(chosen), Empty: len(all) == 0, Leader: r.May(ui.Leader), Bonds: bonds(book, all, r.Today),
-		Years: years(all, r), OfYear: months(r, f.Value("year")), Agreements: agreements(all), States: states(r),
+		Years: ui.SchoolYears(r, all, func(v *visit.Visit) schema.Date { return v.Date }), OfYear: months(r, f.Value("year")), Agreements: agreements(all), States: states(r),
 	}
 	d.Helps = len(book.Agreements()) > 0 && len(visit.Agreements(book, r.Today)) == 0
 	for _, v := range all {
@@ -205,11 +196,7 @@ func (p *pages) line(book *roster.Roster, v *visit.Visit) line {
 // chosen are the visits that the address asks for: of a school year, the newest if
 // none is said.
 func (p *pages) chosen(r *ui.Request, book *roster.Roster, all []*visit.Visit) (*ui.Form, []*visit.Visit) {
-	q := r.URL.Query()
-	year := q.Get("year")
-	if _, err := strconv.Atoi(year); err != nil {
-		year = strconv.Itoa(r.Today.SchoolYear())
-	}
+	q, year := r.URL.Query(), r.SchoolYear()
 	f := r.NewForm("year", year, "month", q.Get("month"), "agreement", q.Get("agreement"), "state", q.Get("state"))
 	var out []*visit.Visit
 	for _, v := range all {
@@ -222,18 +209,6 @@ func (p *pages) chosen(r *ui.Request, book *roster.Roster, all []*visit.Visit) (
 		}
 	}
 	return f, out
-}
-
-func years(all []*visit.Visit, r *ui.Request) []ui.Choice {
-	last, first := r.Today.SchoolYear(), r.Today.SchoolYear()
-	for _, v := range all {
-		last, first = max(last, v.Date.SchoolYear()), min(first, v.Date.SchoolYear())
-	}
-	var out []ui.Choice
-	for y := last; y >= first; y-- {
-		out = append(out, ui.Choice{Value: strconv.Itoa(y), Text: r.Say("visit.school_year", "from", y, "to", y+1)})
-	}
-	return out
 }
 
 func months(r *ui.Request, year string) []ui.Choice {

@@ -1,4 +1,0 @@
-package ui
-
-// May reports whether whoever asks may use what is for w.
-func (r *Request) May(w Who) bool { return w.admits(r.Account) }
