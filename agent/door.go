@@ -31,7 +31,7 @@ type door interface {
 	ExportBundle(ctx context.Context, take func(service.Bundled, io.Reader) error) error
 	ImportBundle(ctx context.Context, src io.ReaderAt, size int64) (service.Returned, error)
 	Import(context.Context, service.Import) (service.Imported, error)
-	Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error
+	Export(ctx context.Context, kind intake.Kind, name string, v intake.OneVersion, w io.Writer) error
 	Backup(ctx context.Context, w io.Writer, open bool) error
 	DateQuestion(ctx context.Context) (service.DateQuestion, error)
 	ConfirmDate(ctx context.Context, date string) (service.DateQuestion, error)

@@ -22,6 +22,7 @@ type exported struct {
 }
 
 func exportCommand() *cobra.Command {
+	var version string
 	cmd := &cobra.Command{Use: "export KIND FILE", Short: "agent.cmd_export", Args: kindAndFile}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		kind, err := intake.ParseKind(args[0])
@@ -31,9 +32,16 @@ func exportCommand() *cobra.Command {
 		if table.FormatOf(args[1]) == 0 && !(kind == intake.Roster && intake.IsArchive(args[1])) {
 			return cli.Usage("agent.ending", "file", args[1])
 		}
+		v := intake.OneVersion(version)
+		switch {
+		case v != "" && !intake.IsArchive(args[1]):
+			return cli.Usage("agent.version_of_zip", "file", args[1])
+		case v != "" && v != intake.One11 && v != intake.One12:
+			return cli.Usage("agent.bad_version", "version", version)
+		}
 		return knock(cmd, false, func(ctx context.Context, d door) error {
 			var b bytes.Buffer
-			if err := d.Export(ctx, kind, args[1], &b); err != nil {
+			if err := d.Export(ctx, kind, args[1], v, &b); err != nil {
 				return err
 			}
 			if err := cli.SaveBytes(args[1], b.Bytes()); err != nil {
@@ -44,5 +52,6 @@ func exportCommand() *cobra.Command {
 			})
 		})
 	}
+	cmd.Flags().StringVar(&version, "version", "", "agent.flag_one_version")
 	return cmd
 }

@@ -77,8 +77,8 @@ func (c *Client) Import(ctx context.Context, i Import) (Imported, error) {
 }
 
 // Export fetches a table.
-func (c *Client) Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error {
-	q := url.Values{"kind": {string(kind)}, "name": {name}}
+func (c *Client) Export(ctx context.Context, kind intake.Kind, name string, v intake.OneVersion, w io.Writer) error {
+	q := url.Values{"kind": {string(kind)}, "name": {name}, "version": {string(v)}}
 	resp, err := c.do(ctx, "GET", "/v1/export?"+q.Encode(), nil)
 	if err != nil {
 		return err

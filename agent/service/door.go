@@ -32,7 +32,7 @@ import (
 //	GET  /v1/bundle                              a bundle, and Bundled in a header
 //	POST /v1/bundle          a reply             Returned
 //	POST /v1/import?kind=&name=&dry=&year=&account=   file   imported
-//	GET  /v1/export?kind=&name=                  file
+//	GET  /v1/export?kind=&name=&version=         file
 //	GET  /v1/backup                              backup, cut short where it failed
 //	GET  /v1/date                                DateQuestion, why as a code
 //	POST /v1/date?confirm=2026-10-12             DateQuestion
@@ -199,7 +199,7 @@ func readAccount(r *http.Request) (n newAccount, err error) {
 func (a *Agent) exportDoor(w http.ResponseWriter, r *http.Request) {
 	// A table that fails half way must not look whole.
 	var b bytes.Buffer
-	if err := a.Export(r.Context(), intake.Kind(r.FormValue("kind")), r.FormValue("name"), &b); err != nil {
+	if err := a.Export(r.Context(), intake.Kind(r.FormValue("kind")), r.FormValue("name"), intake.OneVersion(r.FormValue("version")), &b); err != nil {
 		refuse(w, err)
 		return
 	}

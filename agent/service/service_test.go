@@ -126,8 +126,8 @@ func TestTheDoorSaysWhatTheAgentSays(t *testing.T) {
 		t.Errorf("digest %v, %v; through the door %v, %v", d1, err1, d2, err2)
 	}
 	var f1, f2 bytes.Buffer
-	err1 = a.Export(ctx, intake.Roster, "x.csv", &f1)
-	err2 = c.Export(ctx, intake.Roster, "x.csv", &f2)
+	err1 = a.Export(ctx, intake.Roster, "x.csv", "", &f1)
+	err2 = c.Export(ctx, intake.Roster, "x.csv", "", &f2)
 	if err1 != nil || err2 != nil || f1.String() != f2.String() || f1.Len() == 0 {
 		t.Errorf("export of %d bytes, %v; through the door %d, %v", f1.Len(), err1, f2.Len(), err2)
 	}

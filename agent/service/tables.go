@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,10 +63,10 @@ func (a *Agent) Import(ctx context.Context, i Import) (Imported, error) {
 }
 
 // Export writes a table of a kind, in the format that the file's name asks for; a
-// roster's may be an archive of OneRoster.
-func (a *Agent) Export(ctx context.Context, kind intake.Kind, name string, w io.Writer) error {
+// roster's may be an archive of OneRoster, of version v, 1.1 if it is "".
+func (a *Agent) Export(ctx context.Context, kind intake.Kind, name string, v intake.OneVersion, w io.Writer) error {
 	if kind == intake.Roster && intake.IsArchive(name) {
-		return a.OneRoster(ctx, w, intake.One11, 0)
+		return a.OneRoster(ctx, w, cmp.Or(v, intake.One11), 0)
 	}
 	return intake.Write(kind, w, name, a.store)
 }

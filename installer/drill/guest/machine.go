@@ -180,7 +180,7 @@ func (m *machine) report() error {
 		tell("bad verify: %s", p)
 	}
 	var table, packed bytes.Buffer
-	if err := m.client.Export(ctx, intake.Attendance, "a.csv", &table); err != nil {
+	if err := m.client.Export(ctx, intake.Attendance, "a.csv", "", &table); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	z := gzip.NewWriter(&packed)
