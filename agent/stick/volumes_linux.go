@@ -16,10 +16,15 @@ func volumes() []Volume {
 	}
 	out := mounted(string(b), removable)
 	for i := range out {
-		out[i].Shut = unix.Access(out[i].Path, unix.R_OK|unix.W_OK|unix.X_OK) != nil
+		out[i].Shut = shut(out[i].Path)
 	}
 	return out
 }
+
+// shut reports whether this program may not use a folder: what a desktop mounts for a
+// person is shut to a service with an account of its own, and what was there before
+// the service is read-only to it (systemd's ProtectSystem).
+func shut(path string) bool { return unix.Access(path, unix.R_OK|unix.W_OK|unix.X_OK) != nil }
 
 // mounted picks sticks out of mountinfo (proc(5)): what desktops mount for people,
 // and what lies on a device that can be pulled out.

@@ -1,9 +1,38 @@
 package stick
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// What this program cannot write is told apart.
+func TestSticksThatAreShut(t *testing.T) {
+	if shut(t.TempDir()) {
+		t.Error("a folder of our own is shut")
+	}
+	if !shut(filepath.Join(t.TempDir(), "none")) {
+		t.Error("one that was pulled out is open")
+	}
+	dir := t.TempDir()
+	if os.Geteuid() != 0 {
+		if err := os.Chmod(dir, 0); err != nil || !shut(dir) {
+			t.Errorf("somebody else's is open: %v", err)
+		}
+		return
+	}
+	// Root is let in everywhere but where nothing can be written.
+	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_RDONLY, ""); err != nil {
+		t.Skipf("nothing can be mounted here: %v", err)
+	}
+	defer unix.Unmount(dir, 0)
+	if !shut(dir) {
+		t.Error("one that is read-only is open")
+	}
+}
 
 func TestSticksAmongMounts(t *testing.T) {
 	const info = `22 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw

@@ -97,6 +97,12 @@ func TestAPhoneOnTheSchoolsNetwork(t *testing.T) {
 	if other.Has("input[name=volume], #f-out") {
 		t.Errorf("folders of the computer: %s", other.where())
 	}
+	other.Follow("form[data-file] button")
+	if !strings.Contains(other.Text("#f-file-wrong"), "还没有登记到哪个区") {
+		t.Errorf("a bundle for nobody: %s", other.where())
+	}
+	other.small()
+	other.Check("phone-stick")
 
 	// The cable is pulled, and put back: what was typed meanwhile is saved by itself.
 	c.ip(c.phone, "link", "set", "p0", "down")
@@ -125,7 +131,6 @@ func TestAPhoneOnTheSchoolsNetwork(t *testing.T) {
 			}
 		}
 	}
-	phone.See("#trouble") // the sheet from before has nobody to save it, and says so
 	moved := phone.sibling(t)
 	moved.small()
 	seen = moved.goesOn(second.url)
@@ -136,7 +141,8 @@ func TestAPhoneOnTheSchoolsNetwork(t *testing.T) {
 	moved.Go(sheet)
 	moved.expect("at the other address", moved.mark(4), "事假")
 	moved.tap(6, 6)
-	moved.Wait(`!document.querySelector("#roll tr.unsaved")`)
+	moved.saved()
+	phone.See("#trouble") // the sheet from before has nobody to save it, and says so
 
 	// No network at all, then the first address again, by the certificate of the second.
 	// Whoever opens the sheet anew on the phone finds what was typed, and it is saved.
