@@ -115,7 +115,7 @@ func TestStickThroughTheBrowser(t *testing.T) {
 	bundle := d.lands(downloads, ".sgup")
 	body, err := os.ReadFile(bundle)
 	must(t, err)
-	if bytes.Contains(body, []byte(linelessSchool)) || len(body) < 1000 {
+	if bytes.Contains(body, []byte(linelessSchool)) || len(body) < 500 {
 		t.Errorf("%d bytes, not sealed", len(body))
 	}
 	waits("downloaded")
