@@ -16,6 +16,7 @@ import (
 	"shangu/installer/host/cli"
 	"shangu/installer/host/logs"
 	"shangu/installer/host/service"
+	"shangu/sync/disk"
 )
 
 func serveCommand() *cobra.Command {
@@ -63,9 +64,13 @@ const (
 	memoryLimit = 320 << 20
 )
 
+// roomEvery is how often a node whose disk is too full to open looks for room.
+const roomEvery = 5 * time.Second
+
 // serve runs a node until ctx ends or the node cannot go on. A node whose disk
-// turns out to be old begins anew as an empty member; one that is not let in
-// any more ends for good.
+// turns out to be old, or whose log is damaged, begins anew as an empty member;
+// one whose disk is full waits for room; one that is not let in any more ends
+// for good.
 func serve(ctx context.Context, o node.Options, ready func()) error {
 	once := sync.OnceFunc(ready)
 	for {
@@ -84,6 +89,13 @@ func serve(ctx context.Context, o node.Options, ready func()) error {
 				return errors.Join(node.Say(err), aside)
 			}
 			continue
+		case errors.Is(err, node.ErrNoRoom), disk.IsFull(err):
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(roomEvery):
+				continue
+			}
 		case errors.Is(err, cluster.ErrRotten), errors.Is(err, cluster.ErrStuck):
 			continue // a new start mends it
 		case cluster.Final(err):

@@ -64,6 +64,7 @@ type Node struct {
 	gate     *gate.Gate   // nil when quiet
 	peers    *gate.Peers
 	held     *local.Held
+	ballast  *disk.Ballast
 	ctx      context.Context
 	stop     context.CancelFunc
 	work     sync.WaitGroup
@@ -97,6 +98,11 @@ func Start(ctx context.Context, o Options) (n *Node, err error) {
 		if n.held, err = lockPatiently(ctx, o.Dir); err != nil {
 			return n, err
 		}
+	}
+	// Before anything is written.
+	n.ballast = disk.NewBallast(filepath.Join(o.Dir, "ballast"))
+	if err := makeRoom(o.Dir, n.ballast); err != nil {
+		return n, err
 	}
 	// Before anything is opened: nothing may take locked data for damaged.
 	if n.files, err = o.Keys.files(o.Dir); err != nil {
@@ -185,10 +191,6 @@ func (n *Node) open() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	ballast := disk.NewBallast(filepath.Join(o.Dir, "ballast"))
-	if err := makeRoom(o.Dir, ballast); err != nil {
-		return err
-	}
 	st, err := state.Open(filepath.Join(o.Dir, "state"), state.Options{Rebuild: len(kept) > 0, Log: o.Log, Key: n.files.Key})
 	if err != nil {
 		return err
@@ -204,7 +206,7 @@ func (n *Node) open() error {
 	cfg.Revive = n.Settings.Founder
 	n.State = st
 	n.Cluster, err = cluster.Open(cfg, cluster.Deps{
-		State: st, Transport: transport, Forward: n.peers, Log: o.Log, Now: o.Now, Free: disk.Free, Ballast: ballast, Key: n.files.Key})
+		State: st, Transport: transport, Forward: n.peers, Log: o.Log, Now: o.Now, Free: disk.Free, Ballast: n.ballast, Key: n.files.Key})
 	if err != nil {
 		n.State = nil // closed by cluster.Open
 		return err

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 
 	"shangu/hub/cluster"
@@ -11,6 +12,9 @@ import (
 // leastRoom is what the state cannot open without, in bytes. Badger says no more
 // of a full disk than of a damaged one, so it is not tried.
 const leastRoom = 64 << 20
+
+// ErrNoRoom: the disk is so full that the node cannot open. With room it can.
+var ErrNoRoom = errors.New("hub: too little room to open")
 
 // makeRoom gives held-back room free when there is too little to open a node on
 // the disk of dir.
@@ -27,7 +31,7 @@ func makeRoom(dir string, ballast *disk.Ballast) error {
 		return err
 	}
 	if free += uint64(n); free < leastRoom {
-		return text.New("hub.no_room", "dir", dir, "free", free>>20, "need", leastRoom>>20)
+		return text.Wrap(ErrNoRoom, "hub.no_room", "dir", dir, "free", free>>20, "need", leastRoom>>20)
 	}
 	return nil
 }

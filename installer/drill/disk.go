@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -219,10 +220,19 @@ func runHubDisk(ctx context.Context, b *Bench) (o Outcome, err error) {
 			default:
 			}
 		}
+		// One of them begins anew on its full disk: on the room that it held back,
+		// and then, when somebody has taken that too, not before there is some.
+		n := (leader + 2) % 3
+		if err := restartedFull(ctx, s, h, c, n, disks[n], &o); err != nil {
+			return o, err
+		}
 		for _, d := range disks {
 			if err := d.clear(); err != nil {
 				return o, err
 			}
+		}
+		if err := h.WaitReady(ctx, n); err != nil {
+			o.Lose("trial %d: with room again node %d does not go on: %v", o.Trials, n, err)
 		}
 		if err := c.Drained(ctx, h, 0); err != nil {
 			o.Lose("trial %d: with room again: %v", o.Trials, err)
@@ -233,4 +243,61 @@ func runHubDisk(ctx context.Context, b *Bench) (o Outcome, err error) {
 	}
 	o.Saw = fmt.Sprintf("%d sheets at the hub, in %s", len(l.saved), time.Since(began).Round(time.Second))
 	return o, nil
+}
+
+// restartedFull kills a node and starts it again on its full disk, twice. It
+// serves what it has, or says that there is no room and waits.
+func restartedFull(ctx context.Context, s *stage.Stage, h *stage.Hub, c *stage.School, n int, d *smallDisk, o *Outcome) error {
+	name := h.Name(n)
+	for _, taken := range []bool{false, true} {
+		if err := s.Kill(name); err != nil {
+			return err
+		}
+		if taken {
+			// What was held back went into the first start, or goes now.
+			if err := errors.Join(os.RemoveAll(filepath.Join(h.Dirs[n], "ballast")), d.fill()); err != nil {
+				return err
+			}
+		}
+		said, err := size(s.LogFile(name))
+		if err != nil {
+			return err
+		}
+		if err := s.Restart(name); err != nil {
+			return err
+		}
+		err = stage.Until(ctx, 30*time.Second, func() error {
+			if taken {
+				return saysSince(s.LogFile(name), said, "64 M") // the room that it needs, in both languages
+			}
+			_, err := h.Digest(ctx, n, c.Code)
+			return err
+		})
+		if err != nil {
+			o.Lose("trial %d: node %d, started on a full disk (held-back room taken: %v): %v", o.Trials, n, taken, err)
+		}
+		select {
+		case <-s.Ended(name):
+			o.Lose("trial %d: node %d ended on a full disk (held-back room taken: %v)", o.Trials, n, taken)
+		default:
+		}
+	}
+	return nil
+}
+
+func size(name string) (int64, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return st.Size(), nil
+}
+
+// saysSince looks for words in what a file has after some bytes.
+func saysSince(name string, after int64, words string) error {
+	b, err := os.ReadFile(name)
+	if err == nil && !strings.Contains(string(b[min(after, int64(len(b))):]), words) {
+		err = fmt.Errorf("it does not say %s", words)
+	}
+	return err
 }

@@ -28,6 +28,7 @@ func All() []Drill {
 		hubPower,
 		damage,
 		hubDamage,
+		raftDamage,
 		winPower,
 		sticks,
 		couriers,
