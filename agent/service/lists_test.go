@@ -26,7 +26,7 @@ var lists = map[string][]string{
 	"front/log.html":       {"GET /sync/log/file"},
 	"front/receipts.html":  {"receipts"},
 	"front/status.html":    {"no: what is to be known now", "no: counts, each with a page of its own"},
-	"front/stick.html":     {"no: what there is to do", "no: the file that was just written", "no: the files that were just read"},
+	"front/stick.html":     {"no: sticks that cannot be written", "no: what there is to do", "no: the file that was just written", "no: the files that were just read"},
 	"imports/columns.html": {"no: the beginning of a file that is not stored"},
 	"imports/preview.html": {
 		"no: what is wrong with a file that is not stored", "no: counts of a file that is not stored", "no: whom a file that is not stored leaves out",
