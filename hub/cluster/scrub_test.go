@@ -126,7 +126,7 @@ func (w *world) forgetADocument(id string) {
 		w.t.Fatalf("databases of node %s: %v (%v)", id, dirs, err)
 	}
 	key := w.key(id).Derive("state")
-	db, err := badger.Open(badger.DefaultOptions(dirs[0]).WithLogger(nil).WithEncryptionKey(key[:]).WithIndexCacheSize(8 << 20).WithBlockCacheSize(1 << 20))
+	db, err := badger.Open(badger.DefaultOptions(dirs[0]).WithLogger(nil).WithExternalMagic(1).WithEncryptionKey(key[:]).WithIndexCacheSize(8 << 20).WithBlockCacheSize(1 << 20))
 	if err != nil {
 		w.t.Fatal(err)
 	}

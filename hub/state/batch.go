@@ -63,6 +63,7 @@ type batch struct {
 
 	dirty map[saver]struct{}
 	feeds map[string]*chunk // of the item at hand, by viewer
+	leaf  leaf              // of the item at hand
 	stale bool              // devices or nodes were changed in this transaction
 	err   error             // of the store; everything after it is void
 }
@@ -83,18 +84,28 @@ func (b *batch) set(key, value []byte) {
 	if b.err != nil {
 		return
 	}
-	n := len(key) + len(value)
+	b.tally(len(key) + len(value))
+	b.put1(key, value)
+}
+
+// put1 sets a key that is counted already.
+func (b *batch) put1(key, value []byte) {
+	if b.err == nil {
+		b.fail("set key", b.txn.SetEntry(b.s.slab.entry(key, value)))
+	}
+}
+
+// tally counts a write of n bytes.
+func (b *batch) tally(n int) {
 	b.bytes, b.itemBytes = b.bytes+n, b.itemBytes+n
 	b.keys, b.itemKeys = b.keys+1, b.itemKeys+1
-	b.fail("set key", b.txn.SetEntry(b.s.slab.entry(key, value)))
 }
 
 func (b *batch) delete(key []byte) {
 	if b.err != nil {
 		return
 	}
-	b.bytes, b.itemBytes = b.bytes+len(key), b.itemBytes+len(key)
-	b.keys, b.itemKeys = b.keys+1, b.itemKeys+1
+	b.tally(len(key))
 	b.fail("delete key", b.txn.Delete(key))
 }
 

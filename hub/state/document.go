@@ -55,6 +55,9 @@ func keyOf(d *change.Doc) DocKey { return DocKey{Scope: d.Scope, Kind: d.Kind, I
 func (b *batch) doc(k DocKey) (*change.Doc, place) {
 	v := b.get(docKey(k))
 	if v == nil {
+		v = b.leafOf(k)
+	}
+	if v == nil {
 		return nil, place{}
 	}
 	p, raw, err := splitPlace(v)
@@ -95,12 +98,11 @@ func (b *batch) put(was *change.Doc, at place, d *change.Doc, by change.ChainID,
 		next.other = at.other
 	}
 	k := keyOf(d)
-	key := b.s.slab.put(appendDocKey(b.s.slab.take(), k))
-	b.set(key, b.s.slab.put(frame.AppendDoc(appendPlace(b.s.slab.take(), next), d)))
-
+	fresh := was == nil && b.isNew(k) && !b.s.plain
 	if d.Kind == schema.KindSheet {
 		b.viewer(d.Scope).sheets.add(d.ID)
 	}
+	b.keep(k, next, d, fresh)
 	sees, saw := viewersOf(d), viewersOf(was)
 	minus, plus := digest.Of(was), digest.Of(d)
 	bucket, old := digest.BucketOf(d), digest.Bucket{}

@@ -68,8 +68,9 @@ func (b *batch) endChunk(c *chunk) {
 	b.set(feedKey(c.viewer, c.last), c.bytes)
 }
 
-// endChunks writes the chunks of the item at hand.
+// endChunks writes the chunks of the item at hand, and its leaf.
 func (b *batch) endChunks() {
+	b.endLeaf()
 	for _, c := range b.feeds {
 		b.endChunk(c)
 	}

@@ -16,6 +16,8 @@ type frontier struct {
 	off   bool                // a day of more sheets than any school has
 	last  string              // greatest id there is
 	day   map[string]struct{} // ids of the day of last
+
+	leaves int // of the day of last
 }
 
 const (
@@ -44,32 +46,51 @@ func (b *batch) isNew(k DocKey) bool {
 
 // learn reads the newest day from the store.
 func (f *frontier) learn(b *batch, scope string) {
-	prefix := docPrefix(scope, schema.KindSheet)
 	*f = frontier{known: true, day: map[string]struct{}{}}
-	each := func(o badger.IteratorOptions, from []byte, take func(id string) bool) {
+	docs, leaves := docPrefix(scope, schema.KindSheet), leafPrefix(scope, "")
+	// read calls take for keys with a prefix, from the end or from a later start
+	// on, until it returns false.
+	read := func(prefix, from []byte, back bool, take func(it *badger.Item) bool) {
+		o := badger.IteratorOptions{Reverse: back}
+		if !back {
+			o.Prefix = prefix
+		}
 		it := b.txn.NewIterator(o)
 		defer it.Close()
-		for it.Seek(from); it.ValidForPrefix(prefix); it.Next() {
-			if !take(string(it.Item().Key()[len(prefix):])) {
-				return
-			}
+		for it.Seek(append(prefix[:len(prefix):len(prefix)], from...)); it.ValidForPrefix(prefix) && take(it.Item()); it.Next() {
 		}
 	}
-	each(badger.IteratorOptions{Reverse: true}, append(prefix[:len(prefix):len(prefix)], 0xff), func(id string) bool {
-		f.last = id
-		return false
-	})
-	if f.last == "" {
+	last := func(prefix []byte) (rest string) {
+		read(prefix, []byte{0xff}, true, func(it *badger.Item) bool {
+			rest = string(it.Key()[len(prefix):])
+			return false
+		})
+		return rest
+	}
+	f.last = last(docs)
+	day := max(dayOf(f.last), dayOf(last(leaves)))
+	if day == "" {
 		return
 	}
-	day := dayOf(f.last)
-	each(badger.IteratorOptions{Prefix: prefix}, append(prefix[:len(prefix):len(prefix)], day...), func(id string) bool {
-		if !strings.HasPrefix(id, day) {
-			return false
+	read(docs, []byte(day), false, func(it *badger.Item) bool {
+		id := string(it.Key()[len(docs):])
+		if strings.HasPrefix(id, day) {
+			f.add(id)
 		}
-		f.add(id)
+		return strings.HasPrefix(id, day)
+	})
+	n := 0
+	read(leafPrefix(scope, day), nil, false, func(it *badger.Item) bool {
+		n++
+		b.fail("read sheets", it.Value(func(v []byte) error {
+			return eachSheet(v, func(_ place, rest, _ []byte) bool {
+				f.add(day + string(rest))
+				return true
+			})
+		}))
 		return true
 	})
+	f.leaves = n // of an earlier day add counts none
 }
 
 // add takes a sheet that was written.
@@ -80,6 +101,7 @@ func (f *frontier) add(id string) {
 	if id > f.last {
 		if dayOf(id) != dayOf(f.last) {
 			clear(f.day)
+			f.leaves = 0
 		}
 		f.last = id
 	}

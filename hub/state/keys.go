@@ -12,6 +12,7 @@ import (
 const (
 	keyMeta       = 'm'
 	keyDoc        = 'd'
+	keyLeaf       = 'l'
 	keyFeed       = 'f'
 	keyForeign    = 'x'
 	keyDigest     = 'g'
@@ -48,9 +49,9 @@ func nameKey(prefix byte, name string) []byte {
 	return append(append(append(b, prefix), name...), 0)
 }
 
-func docKey(k DocKey) []byte {
-	return appendDocKey(make([]byte, 0, 1+len(k.Scope)+3+len(k.ID)), k)
-}
+func docKey(k DocKey) []byte { return appendDocKey(make([]byte, 0, docKeySize(k)), k) }
+
+func docKeySize(k DocKey) int { return 1 + len(k.Scope) + 3 + len(k.ID) }
 
 func appendDocKey(b []byte, k DocKey) []byte {
 	b = append(append(append(b, keyDoc), k.Scope...), 0)

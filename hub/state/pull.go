@@ -98,7 +98,7 @@ func (p *puller) take(it *feedItem) (full bool, err error) {
 	if it.chain == p.chain && it.other <= p.cursor {
 		return false, nil
 	}
-	v, err := lookup(p.txn, docKey(it.key))
+	v, err := lookupDoc(p.txn, it.key)
 	if err != nil {
 		return false, err
 	}

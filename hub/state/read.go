@@ -23,16 +23,26 @@ func fetch(txn *badger.Txn, key []byte, r record) (bool, error) {
 }
 
 // each calls f for every key with a prefix, in order, until it returns an error.
+// Leaves are read as what they stand for. It is for transactions that only read.
 func each(txn *badger.Txn, prefix []byte, f func(key, value []byte) error) error {
+	leaves := readLeaves(txn, prefix)
+	defer leaves.close()
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: true, PrefetchSize: 32})
 	defer it.Close()
 	for it.Rewind(); it.Valid(); it.Next() {
 		item := it.Item()
-		if err := item.Value(func(v []byte) error { return f(item.Key(), v) }); err != nil {
+		if len(prefix) == 0 && item.Key()[0] == keyLeaf {
+			continue
+		}
+		err := leaves.before(item.Key(), f)
+		if err == nil {
+			err = item.Value(func(v []byte) error { return f(item.Key(), v) })
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return leaves.before(nil, f)
 }
 
 // all decodes the records of every key with a prefix.
@@ -160,7 +170,7 @@ func (s *State) Bucket(c session.Caller, b digest.Bucket) (docs []*change.Doc, e
 			if k.Kind != b.Kind {
 				return nil
 			}
-			v, err := lookup(txn, docKey(k))
+			v, err := lookupDoc(txn, k)
 			if err != nil {
 				return err
 			}
@@ -197,7 +207,7 @@ func (s *State) Doc(k DocKey) (d *change.Doc, err error) {
 }
 
 func readDoc(txn *badger.Txn, k DocKey) (*change.Doc, place, error) {
-	v, err := lookup(txn, docKey(k))
+	v, err := lookupDoc(txn, k)
 	if v == nil || err != nil {
 		return nil, place{}, err
 	}

@@ -3,6 +3,7 @@ package state
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -97,7 +98,7 @@ func (p *Proof) documents(txn *badger.Txn) error {
 // viewersIn are all who have a document, or a digest of one.
 func viewersIn(txn *badger.Txn) ([]string, error) {
 	found := map[string]struct{}{}
-	for _, prefix := range []byte{keyDoc, keyDigest, keyForeign} {
+	for _, prefix := range []byte{keyDoc, keyLeaf, keyDigest, keyForeign} {
 		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{prefix}})
 		for it.Rewind(); it.Valid(); {
 			name, _, ok := strings.Cut(string(it.Item().Key()[1:]), "\x00")
@@ -136,7 +137,10 @@ func checkViewer(txn *badger.Txn, name string) (read uint64, flaws []Flaw, err e
 	if name == common {
 		scope = schema.DistrictScope
 	}
-	if err := each(txn, nameKey(keyDoc, scope), take); err != nil {
+	switch err := each(txn, nameKey(keyDoc, scope), take); {
+	case errors.Is(err, frame.ErrFormat): // a leaf that cannot be read
+		flaws = append(flaws, Flaw{0, text.New("audit.bad_document", "scope", scope, "kind", schema.KindSheet.String(), "id", "-").Code()})
+	case err != nil:
 		return read, flaws, err
 	}
 	prefix := nameKey(keyForeign, name)
@@ -145,7 +149,7 @@ func checkViewer(txn *badger.Txn, name string) (read uint64, flaws []Flaw, err e
 		if !ok {
 			return frame.ErrFormat
 		}
-		v, err := lookup(txn, docKey(k))
+		v, err := lookupDoc(txn, k)
 		if err != nil || v == nil {
 			return err // its digest does not fit then
 		}

@@ -185,7 +185,7 @@ func (s *State) restore(r io.Reader) error {
 		return errors.Join(err, db.Close())
 	}
 	old := s.db
-	s.db, s.broken = db, nil
+	s.db, s.broken, s.plain = db, nil, db.Opts().ExternalMagicVersion < magicLeaves
 	s.setProgress(at)
 	if err := errors.Join(s.forget(), old.Close()); err != nil {
 		return err

@@ -85,6 +85,9 @@ type State struct {
 
 	mu sync.RWMutex // guards db; held for writing only by a swap
 	db *badger.DB
+	// plain keeps every sheet under a key of its own: the database is of a
+	// release that knows no leaves.
+	plain bool
 
 	atMu sync.Mutex // guards at
 	at   progress
@@ -113,6 +116,7 @@ func Open(dir string, o Options) (*State, error) {
 	if s.db, s.at, s.damage, err = openSound(filepath.Join(dir, string(name)), o); err != nil {
 		return nil, fmt.Errorf("open state: %w", err)
 	}
+	s.plain = s.db.Opts().ExternalMagicVersion < magicLeaves
 	if err := s.forget(); err != nil {
 		s.db.Close()
 		return nil, fmt.Errorf("open state: %w", err)
@@ -172,6 +176,7 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithBaseTableSize(4 << 20).
 		WithBaseLevelSize(32 << 20).
 		WithValueThreshold(1 << 20).
+		WithExternalMagic(magicFor(dir)).
 		WithValueLogFileSize(4 << 20) // it is empty, and takes twice that on the disk
 	if !o.Key.IsZero() {
 		// Badger opens nothing sealed without a cache of blocks.
@@ -179,6 +184,20 @@ func badgerOptions(dir string, o Options) badger.Options {
 		b = b.WithEncryptionKey(key[:]).WithBlockCacheSize(o.Blocks)
 	}
 	return b
+}
+
+// magicLeaves is what Badger's manifest says of a database that may hold leaves.
+// A release that knows none opens no such database: to it, that is one that is
+// damaged, and it makes its state anew from raft's log and snapshots.
+const magicLeaves = 1
+
+// magicFor is what the manifest in dir is to say: a database of a release that
+// knows no leaves stays one that it can open.
+func magicFor(dir string) uint16 {
+	if magic, ok := disk.MagicOf(dir); ok {
+		return min(magic, magicLeaves) // a later one Badger refuses
+	}
+	return magicLeaves
 }
 
 // damaged is where a database that cannot be opened is kept, beside the one in

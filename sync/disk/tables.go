@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -41,7 +42,11 @@ func CheckTables(dir string, key []byte, whole bool) error {
 		return err
 	}
 	defer f.Close()
-	manifest, _, err := badger.ReplayManifestFile(f, 0, badger.DefaultOptions(dir).WithLogger(nil))
+	magic, ok := MagicOf(dir)
+	if !ok {
+		return nil
+	}
+	manifest, _, err := badger.ReplayManifestFile(f, magic, badger.DefaultOptions(dir).WithLogger(nil))
 	if err != nil {
 		return nil
 	}
@@ -65,6 +70,21 @@ func CheckTables(dir string, key []byte, whole bool) error {
 		}
 	}
 	return nil
+}
+
+// MagicOf is the number that the head of the manifest in dir has for those who
+// use Badger; false when there is no manifest, or none that is whole so far.
+func MagicOf(dir string) (magic uint16, ok bool) {
+	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	var head [8]byte // "Bdgr", the number, Badger's version
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(head[4:]), true
 }
 
 // checkTable looks at a table. Blocks are looked at where they are plain: not
