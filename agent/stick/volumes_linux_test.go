@@ -26,6 +26,9 @@ func TestSticksThatAreShut(t *testing.T) {
 	}
 	// Root is let in everywhere but where nothing can be written.
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_RDONLY, ""); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
 		t.Skipf("nothing can be mounted here: %v", err)
 	}
 	defer unix.Unmount(dir, 0)

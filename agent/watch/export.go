@@ -29,25 +29,22 @@ func (d *Desk) WriteCases(w io.Writer, open bool) error {
 		return err
 	}
 	id, name := schema.Masks(open)
-	return table.Write(w, table.XLSX, casesSpec, casesSpec.Title.ZH, func(yield func([]any, error) bool) {
-		for _, c := range all {
-			cells := make([]any, len(casesSpec.Columns))
-			cells[0] = id(c.PupilID)
-			called, class := about(r, c)
-			cells[1], cells[2] = table.Text(name(called)), table.Text(class)
-			cells[3], cells[4] = c.Opened.String(), schema.CaseRules.Label(int64(c.Rule)).ZH
-			cells[5], cells[6] = name(c.By), len(c.Steps)
-			if len(c.Steps) > 0 {
-				cells[7] = c.Last().String()
-			}
-			if c.Closed != 0 {
-				cells[8], cells[9] = c.Closed.String(), schema.CaseEnds.Label(int64(c.End)).ZH
-			}
-			if !yield(cells, nil) {
-				return
-			}
+	var rows [][]any
+	for _, c := range all {
+		called, class := about(r, c)
+		var last, closed, end any
+		if len(c.Steps) > 0 {
+			last = c.Last().String()
 		}
-	})
+		if c.Closed != 0 {
+			closed, end = c.Closed.String(), schema.CaseEnds.Label(int64(c.End)).ZH
+		}
+		rows = append(rows, []any{
+			id(c.PupilID), table.Text(name(called)), table.Text(class), c.Opened.String(), schema.CaseRules.Label(int64(c.Rule)).ZH,
+			table.Text(name(c.By)), len(c.Steps), last, closed, end,
+		})
+	}
+	return table.WriteBook(w, casesSpec, casesSpec.Title.ZH, rows)
 }
 
 var watchedSpec = table.NewSpec(text.Label{ZH: "重点关注学生", EN: "watched pupils"},
@@ -65,13 +62,11 @@ func (d *Desk) WriteWatched(w io.Writer, on schema.Date, open bool) error {
 		return err
 	}
 	id, name := schema.Masks(open)
-	return table.Write(w, table.XLSX, watchedSpec, watchedSpec.Title.ZH, func(yield func([]any, error) bool) {
-		for _, p := range all {
-			if !yield([]any{id(p.ID), name(p.Name), r.ClassOn(p, on).Name}, nil) {
-				return
-			}
-		}
-	})
+	var rows [][]any
+	for _, p := range all {
+		rows = append(rows, []any{id(p.ID), table.Text(name(p.Name)), table.Text(r.ClassOn(p, on).Name)})
+	}
+	return table.WriteBook(w, watchedSpec, watchedSpec.Title.ZH, rows)
 }
 
 var findingsSpec = table.NewSpec(text.Label{ZH: "待立案与名在人不在", EN: "findings"},
@@ -87,28 +82,24 @@ func (d *Desk) WriteFindings(w io.Writer, today schema.Date, open bool) error {
 		return err
 	}
 	id, name := schema.Masks(open)
-	return table.Write(w, table.XLSX, findingsSpec, findingsSpec.Title.ZH, func(yield func([]any, error) bool) {
-		row := func(f Finding, rules []int) bool {
-			var why, on []string
-			for _, n := range rules {
-				why = append(why, schema.CaseRules.Label(int64(n)).ZH)
-			}
-			for _, day := range f.Days {
-				on = append(on, day.String())
-			}
-			return yield([]any{id(f.Pupil.ID), name(f.Pupil.Name), f.Class.Name, strings.Join(why, "、"), len(on), strings.Join(on, "、")}, nil)
+	var rows [][]any
+	row := func(f Finding, rules []int) {
+		var why, on []string
+		for _, n := range rules {
+			why = append(why, schema.CaseRules.Label(int64(n)).ZH)
 		}
-		for _, f := range found {
-			if !row(f, f.Rules) {
-				return
-			}
+		for _, day := range f.Days {
+			on = append(on, day.String())
 		}
-		for _, f := range gone {
-			if !row(f, []int{schema.CaseGone}) {
-				return
-			}
-		}
-	})
+		rows = append(rows, []any{id(f.Pupil.ID), table.Text(name(f.Pupil.Name)), table.Text(f.Class.Name), strings.Join(why, "、"), len(on), strings.Join(on, "、")})
+	}
+	for _, f := range found {
+		row(f, f.Rules)
+	}
+	for _, f := range gone {
+		row(f, []int{schema.CaseGone})
+	}
+	return table.WriteBook(w, findingsSpec, findingsSpec.Title.ZH, rows)
 }
 
 var stepsSpec = table.NewSpec(text.Label{ZH: "个案联系记录", EN: "steps of cases"},
