@@ -1,7 +1,7 @@
 // Package stage puts the built programs on this machine as processes of their
 // own, for drills and system tests: they are started by name, asked by
 // commands, killed as a power cut would kill them, and started again. It ends
-// only processes that it started. It imports nothing of ours.
+// only processes that it started. Of ours it imports sync/disk, for a lock.
 package stage
 
 import (
@@ -10,8 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -208,24 +206,3 @@ func Until(ctx context.Context, limit time.Duration, f func() error) error {
 		}
 	}
 }
-
-// Port returns an address on loopback that nobody listens on. It is not one
-// that the system gives to outgoing connections: whoever listens there ends and
-// comes back, and must find it free.
-func Port() (string, error) {
-	for range 200 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000))
-		if _, taken := given.LoadOrStore(addr, true); taken {
-			continue
-		}
-		l, err := net.Listen("tcp", addr)
-		if err == nil {
-			l.Close()
-			return addr, nil
-		}
-	}
-	return "", errors.New("no free port on 127.0.0.1 between 12000 and 32000")
-}
-
-// given are the addresses that Port has given out.
-var given sync.Map

@@ -1,0 +1,56 @@
+package stage_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"shangu/installer/stage"
+)
+
+// Two processes are never given the same port, also while nobody listens there.
+func TestPortsOfTwoProcesses(t *testing.T) {
+	const many = 450 // more than a block
+	take := func() (out []string) {
+		for range many {
+			addr, err := stage.Port()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, addr)
+		}
+		return out
+	}
+	if os.Getenv("SHANGU_PORTS") != "" {
+		os.Stdout.WriteString("\nports " + strings.Join(take(), " ") + "\n")
+		return
+	}
+	seen := map[string]bool{}
+	for _, addr := range take() {
+		if seen[addr] {
+			t.Errorf("%s was given twice", addr)
+		}
+		seen[addr] = true
+	}
+	for range 10 {
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestPortsOfTwoProcesses$")
+		cmd.Env = append(os.Environ(), "SHANGU_PORTS=1")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		_, list, _ := bytes.Cut(out, []byte("\nports "))
+		list, _, _ = bytes.Cut(list, []byte("\n"))
+		theirs := strings.Fields(string(list))
+		if len(theirs) != many {
+			t.Fatalf("%d ports: %s", len(theirs), out)
+		}
+		for _, addr := range theirs {
+			if seen[addr] {
+				t.Errorf("another process was given %s too", addr)
+			}
+		}
+	}
+}
