@@ -12,9 +12,10 @@ import (
 
 // Two processes are never given the same port, also while nobody listens there.
 func TestPortsOfTwoProcesses(t *testing.T) {
-	const many = 450 // more than a block
-	take := func() (out []string) {
-		for range many {
+	// So many blocks that two processes which knew nothing of each other would meet.
+	const many, fewer = 4000, 2000
+	take := func(n int) (out []string) {
+		for range n {
 			addr, err := stage.Port()
 			if err != nil {
 				t.Fatal(err)
@@ -24,17 +25,17 @@ func TestPortsOfTwoProcesses(t *testing.T) {
 		return out
 	}
 	if os.Getenv("SHANGU_PORTS") != "" {
-		os.Stdout.WriteString("\nports " + strings.Join(take(), " ") + "\n")
+		os.Stdout.WriteString("\nports " + strings.Join(take(fewer), " ") + "\n")
 		return
 	}
 	seen := map[string]bool{}
-	for _, addr := range take() {
+	for _, addr := range take(many) {
 		if seen[addr] {
 			t.Errorf("%s was given twice", addr)
 		}
 		seen[addr] = true
 	}
-	for range 10 {
+	for range 5 {
 		cmd := exec.Command(os.Args[0], "-test.run", "^TestPortsOfTwoProcesses$")
 		cmd.Env = append(os.Environ(), "SHANGU_PORTS=1")
 		out, err := cmd.Output()
@@ -44,7 +45,7 @@ func TestPortsOfTwoProcesses(t *testing.T) {
 		_, list, _ := bytes.Cut(out, []byte("\nports "))
 		list, _, _ = bytes.Cut(list, []byte("\n"))
 		theirs := strings.Fields(string(list))
-		if len(theirs) != many {
+		if len(theirs) != fewer {
 			t.Fatalf("%d ports: %s", len(theirs), out)
 		}
 		for _, addr := range theirs {
